@@ -1,5 +1,5 @@
-//! What `cargo xtask bench target` measures: our systems beside bare axum, a client that asks at a
-//! rate, and the network alone in virtual time.
+//! Measurements of `cargo xtask bench target`: the simulated systems beside bare axum, a client that sends
+//! requests at a rate, and the network alone in virtual time.
 //!
 //! `target_peers serve lab|aiaas|axum` prints its address and serves until its input ends.
 //! `target_peers ask ADDRESS SYSTEM CONNECTIONS RATE SECONDS` prints statuses and lateness as JSON.
@@ -23,7 +23,7 @@ use target_systems::{System, systems};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-// As in the binary that is handed out.
+// The same allocator as in the distributed binary.
 #[global_allocator]
 static ALLOCATOR: BySize = BySize;
 
@@ -75,7 +75,7 @@ async fn serve(peer: &str) -> Outcome {
     Ok(())
 }
 
-/// Requests of the first mix of a system with their shares, ready to be sent; of the lab one alone.
+/// Requests of the first mix of a system with their shares, as bytes to send; for the lab, a single one.
 fn questions(name: &str) -> Result<Vec<(f64, Vec<u8>)>, String> {
     if name == "lab" {
         return Ok(vec![(1.0, request("GET /md1", &Value::Null))]);
@@ -96,7 +96,7 @@ fn questions(name: &str) -> Result<Vec<(f64, Vec<u8>)>, String> {
                 .map_or_else(|| value.to_string(), str::to_owned);
             route = route.replace(&format!("{{{name}}}"), &text);
         }
-        // What no example names is a name of its own.
+        // Parameters that no example sets get the value `one`.
         while let Some((before, after)) = route.split_once('{') {
             let rest = after.split_once('}').map_or("", |(_, rest)| rest);
             route = format!("{before}one{rest}");
@@ -116,7 +116,7 @@ fn request(route: &str, body: &Value) -> Vec<u8> {
     format!("{head}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
-/// How to ask.
+/// The parameters of the client.
 #[derive(Clone, Copy)]
 struct Asking {
     connections: u32,
@@ -124,11 +124,11 @@ struct Asking {
     length: Duration,
 }
 
-/// A server that takes longer than this over an answer has lost it.
+/// A response that takes longer counts as lost.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// An answer as the client saw it: its status, and how late it was in µs, by the client's clock and
-/// by the answer's own account.
+/// A response as seen by the client: its status, and its lateness in µs by the client's clock and by the
+/// response's own header.
 struct Seen {
     status: u16,
     by_client_us: Option<i64>,
@@ -171,7 +171,7 @@ async fn ask(address: SocketAddr, questions: Vec<(f64, Vec<u8>)>, asking: Asking
     report(&seen)
 }
 
-/// Knuth's linear congruential generator; a mix needs no better one.
+/// Knuth's linear congruential generator, which is good enough for a mix.
 struct Draw(u64);
 
 impl Draw {
@@ -232,7 +232,7 @@ fn quantiles(mut values: Vec<i64>) -> Value {
     json!({ "p50": at(0.5), "p99": at(0.99), "max": values.last() })
 }
 
-/// Head of an answer whose body has come.
+/// Reads the head of a response whose body has arrived.
 async fn read_answer(stream: &mut TcpStream) -> std::io::Result<String> {
     let mut bytes = Vec::with_capacity(2_048);
     loop {

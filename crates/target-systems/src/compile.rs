@@ -1,4 +1,4 @@
-//! From a document to the plan that a network runs.
+//! Compiles a document to the plan that a network runs.
 
 mod flow;
 mod part;
@@ -77,7 +77,7 @@ fn edge(document: &Document, host: usize) -> Edge {
     }
 }
 
-/// Places of names in the plan's lists. Names of a checked document are all there.
+/// Indices of names in the plan's lists. All names of a checked document exist.
 struct Names<'a> {
     document: &'a Document,
     /// Hosts in the plan's order.
@@ -122,7 +122,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Whether a switch is on, its toggle's present state considered.
+/// Whether a switch is on, considering the current state of its toggle.
 pub(crate) fn is_on(document: &Document, switch: &Switch) -> bool {
     match switch {
         Switch::Fixed(on) => *on,
@@ -132,7 +132,7 @@ pub(crate) fn is_on(document: &Document, switch: &Switch) -> bool {
     }
 }
 
-/// The steps of a flow that toggles leave, in place of those that depend on them.
+/// The steps of a flow after the toggles, in place of those that depend on them.
 fn chosen<'a>(document: &Document, flow: &'a Flow) -> Vec<&'a Step> {
     let mut steps = Vec::new();
     for step in flow {
@@ -180,7 +180,7 @@ fn seconds(s: f64) -> Duration {
     duration(s * 1_000.0)
 }
 
-/// A constant demand; none where it is 0.
+/// A constant demand; none if it is 0.
 fn constant(value: f64) -> Option<Amount> {
     (value > 0.0).then(|| Amount::new(Latency::Constant { ms: value }))
 }

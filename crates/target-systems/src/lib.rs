@@ -1,10 +1,10 @@
-//! Simulated whole systems: what a load test aims at, with a truth that its analysis has to find.
+//! Simulated whole systems: targets of load tests, with a truth that the analysis has to find.
 //!
-//! A [`document::Document`] is what a person writes. A [`System`] holds one that has no errors and
-//! the [`plan::Plan`] it compiles to: hosts with resources, components with slots, flows of steps.
-//! [`network::Network`] runs it in the caller's time, [`offline`] in virtual time, [`serve`] behind a
-//! socket, and [`truth`] tells what a right analysis of it finds. Nothing burns CPU or memory: resources are simulated,
-//! so a small machine plays a large one.
+//! A [`document::Document`] is the form that people write. A [`System`] holds a valid one and the [`plan::Plan`]
+//! compiled from it: hosts with resources, components with slots, flows of steps. [`network::Network`] runs it in the
+//! caller's time, [`offline`] in virtual time, [`serve`] behind a socket, and [`truth`] computes the results that a
+//! correct analysis finds. Nothing uses real CPU time or memory: resources are simulated, so a small machine can
+//! simulate a large one.
 
 mod compile;
 mod describe;

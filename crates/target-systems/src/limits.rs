@@ -1,4 +1,4 @@
-//! Limits by the names of what they limit: `{"router": {"cpu_cores": 0.5}}`, short for a patch.
+//! Limits by the names of the limited parts: `{"router": {"cpu_cores": 0.5}}`, a short form of a patch.
 
 use live_config::{ConfigError, Invalid, join, merge, read};
 use serde_json::{Map, Value, json};
@@ -19,11 +19,11 @@ const OF_HOSTS: [&str; 7] = [
 const OF_COMPONENTS: [&str; 2] = ["slots", "queue"];
 const OF_POOLS: [&str; 2] = ["size", "wait_ms"];
 
-/// The patch of a document that sets limits of hosts, components and pools. A limit of a host that
-/// is given for a component is that of the component's host.
+/// The patch of a document that sets limits of hosts, components and pools. A host limit given for a
+/// component applies to the component's host.
 ///
 /// # Errors
-/// Names and fields that are not known; what the values make wrong is found by the patch.
+/// Unknown names and fields; invalid values are found when the patch is applied.
 pub fn patch(document: &Document, limits: &Value) -> Result<Value, Invalid> {
     let Some(parts) = limits.as_object() else {
         return Err(Invalid::one(
@@ -52,8 +52,7 @@ pub fn patch(document: &Document, limits: &Value) -> Result<Value, Invalid> {
     Ok(patch)
 }
 
-/// The limits of a plan by the names that a patch gives them. A host, a component and a pool may share
-/// a name.
+/// The limits of a plan, by the names that a patch uses. A host, a component and a pool may share a name.
 pub(crate) fn shown(plan: &Plan) -> Value {
     let hosts = plan.hosts.iter().map(|host| {
         let limits = json!({

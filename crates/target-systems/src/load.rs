@@ -1,4 +1,4 @@
-//! A system as a command line asks for it: a file, and what is to be different.
+//! Loads a system as requested on a command line: a file, and overrides.
 
 use live_config::{ConfigError, Invalid, join, merge, read};
 use serde_json::{Map, Value};
@@ -6,14 +6,14 @@ use serde_json::{Map, Value};
 use crate::parts;
 use crate::system::{CHOICES, System};
 
-/// The group of toggles that a switch for all optimisations means.
+/// The group of toggles that the switch for all optimisations controls.
 const PERFORMANCE: &str = "performance";
 
-/// What is to be different from a file.
+/// Overrides of a file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
     pub seed: Option<u64>,
-    /// Paths such as `hosts.router.cpu_cores`, each with a value in YAML and where it comes from.
+    /// Paths such as `hosts.router.cpu_cores`, each with a value in YAML and its source.
     pub settings: Vec<Setting>,
     /// Toggles by name.
     pub toggles: Vec<(String, bool)>,
@@ -26,20 +26,20 @@ pub struct Overrides {
 /// A value at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// Names from the document downwards.
+    /// Names from the root of the document down.
     pub path: Vec<String>,
     pub value: String,
-    /// Where it comes from, such as `--set`.
+    /// The origin of the setting, such as `--set`.
     pub source: String,
 }
 
-/// Reads a document and changes it.
+/// Reads a document and applies overrides.
 ///
 /// # Errors
-/// Everything that is wrong, with where it comes from when that is not the file.
+/// All errors, each with its source if that is not the file.
 pub fn load(text: &str, overrides: &Overrides) -> Result<System, Invalid> {
     let mut value = read::yaml(text).map_err(|error| Invalid::one("", error.to_string()))?;
-    // Errors of the file are told as such.
+    // Errors of the file itself are reported without a source.
     let unchanged = System::of_file(value.clone())?;
     if overrides == &Overrides::default() {
         return Ok(unchanged);
@@ -73,7 +73,8 @@ pub fn load(text: &str, overrides: &Overrides) -> Result<System, Invalid> {
     })
 }
 
-/// Sets one value; gives its path as the document spells it. A part that the document lacks is not created.
+/// Sets one value; returns its path in the document's spelling. A part that the document lacks is not
+/// created.
 fn apply(value: &mut Value, setting: &Setting) -> Result<String, ConfigError> {
     let given = setting.path.join(".");
     if setting.path.is_empty() || setting.path.iter().any(String::is_empty) {
@@ -95,8 +96,8 @@ fn apply(value: &mut Value, setting: &Setting) -> Result<String, ConfigError> {
         .fold(String::new(), |path, name| join(&path, name)))
 }
 
-/// The names of a path as the document spells them: variables of the environment have neither
-/// lower case nor hyphens.
+/// The names of a path in the document's spelling: environment variables have neither lower case nor
+/// hyphens.
 fn spelled(value: &Value, path: &[String]) -> Result<Vec<String>, ConfigError> {
     let plain = |name: &str| name.to_ascii_lowercase().replace('-', "_");
     let mut at = Some(value);
@@ -132,7 +133,7 @@ fn spelled(value: &Value, path: &[String]) -> Result<Vec<String>, ConfigError> {
     Ok(names)
 }
 
-/// Switches toggles, those of the group first.
+/// Sets toggles, those of the group first.
 fn switch(value: &mut Value, overrides: &Overrides, errors: &mut Vec<ConfigError>) {
     let mut toggles = value.get_mut("toggles").and_then(Value::as_object_mut);
     if let Some(on) = overrides.performance {
@@ -161,7 +162,7 @@ fn switch(value: &mut Value, overrides: &Overrides, errors: &mut Vec<ConfigError
     }
 }
 
-/// Multiplies the times for which requests wait at most, in the document and in what toggles set.
+/// Multiplies the maximum waiting times of requests, in the document and in the patches of toggles.
 fn stretch(value: &mut Value, multiplier: f64, errors: &mut Vec<ConfigError>) {
     if !(multiplier > 0.0 && multiplier <= 1_000.0) {
         return errors.push(ConfigError::new(

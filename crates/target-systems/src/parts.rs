@@ -1,9 +1,9 @@
-//! The named parts of a document, and patches that name others.
+//! The named parts of a document, and patches with unknown names.
 
 use live_config::read::nearest;
 use serde_json::Value;
 
-/// The sections of named parts, with the word for one.
+/// The sections of named parts, with the singular of each.
 const SECTIONS: [(&str, &str); 7] = [
     ("hosts", "host"),
     ("components", "component"),
@@ -14,17 +14,17 @@ const SECTIONS: [(&str, &str); 7] = [
     ("mixes", "mix"),
 ];
 
-/// A part that a patch names and a document lacks.
+/// A part that is named by a patch but missing in the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unknown {
-    /// In the document.
+    /// The path in the document.
     pub path: String,
     pub message: String,
     /// Whether the document has a part with a similar name.
     pub is_near: bool,
 }
 
-/// The parts that a patch would create in a document: misspelt ones, as a rule.
+/// The parts that a patch would create in a document: usually misspelt ones.
 pub(crate) fn unknown(document: &Value, patch: &Value) -> Vec<Unknown> {
     let mut found = Vec::new();
     for (section, what) in SECTIONS {
@@ -48,7 +48,7 @@ pub(crate) fn unknown(document: &Value, patch: &Value) -> Vec<Unknown> {
         }
     }
     for one in &mut found {
-        // The host of a component's own is called like it.
+        // A component's own host has the component's name.
         let name = one.path.strip_prefix("hosts.").unwrap_or_default();
         let component = components.and_then(|all| all.get(name));
         let host = component.map(|component| component.get("host").and_then(Value::as_str));
@@ -65,9 +65,9 @@ pub(crate) fn unknown(document: &Value, patch: &Value) -> Vec<Unknown> {
 /// A mapping of named parts.
 struct Section<'a> {
     name: &'a str,
-    /// The word for one part.
+    /// The singular of the section.
     what: &'a str,
-    /// The path before the name.
+    /// The path in front of the name.
     above: &'a str,
 }
 

@@ -1,4 +1,4 @@
-//! Requests against what an endpoint expects: a pure judgement, without a socket.
+//! Checks requests against the expectations of an endpoint: pure, without a socket.
 
 mod field;
 mod judge;
@@ -15,41 +15,41 @@ use crate::plan::{Path, Value};
 pub use field::Field;
 pub(crate) use field::FieldStep;
 
-/// Errors of a request that are told at most.
+/// Maximum number of reported errors of a request.
 const MOST_ERRORS: usize = 10;
-/// Characters of a path that are told at most.
+/// Maximum number of reported characters of a path.
 const MOST_PATH_CHARS: usize = 80;
 
-/// A request as it came, its route already found.
+/// A request whose route has been found.
 #[derive(Debug, Clone, Default)]
 pub struct Incoming {
     /// The bytes of the body.
     pub body: Vec<u8>,
-    /// Parameters behind the question mark; of equal names the last.
+    /// Query parameters; of equal names, the last one.
     pub query: BTreeMap<String, String>,
     /// Parameters of the route.
     pub path: BTreeMap<String, String>,
 }
 
-/// A request that fits its endpoint.
+/// A valid request for its endpoint.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Accepted {
-    /// The whole body; null where there was none.
+    /// The whole body; null if there was none.
     pub body: Json,
-    /// What the flow depends on: `body`, `path` and `query`, as far as a plan names places there.
+    /// The input of the flow: the values of `body`, `path` and `query` that the plan names.
     pub input: Value,
 }
 
-/// Why a request is refused: `error_type` is `bad_request`.
+/// The reason why a request is rejected: `error_type` is `bad_request`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct Refusal {
-    /// 400 for JSON that cannot be read, 413 for a body that is too large, 422 for wrong fields.
+    /// 400 for invalid JSON, 413 for a body that is too large, 422 for invalid fields.
     pub status: u16,
     pub detail: String,
 }
 
-/// What an endpoint expects, taken apart once.
+/// The expectations of an endpoint, parsed once.
 #[derive(Debug, Clone)]
 pub struct Expected {
     rules: judge::Rules,
@@ -59,7 +59,7 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// `shape` must have passed the document's check; fields that cannot be read are left out.
+    /// Parses a `shape` that has passed the document's check; unreadable fields are left out.
     pub fn new(shape: &RequestShape, places: Vec<Path>) -> Self {
         Self {
             rules: judge::Rules::new(shape),
@@ -68,15 +68,15 @@ impl Expected {
         }
     }
 
-    /// The largest body that is read, in bytes.
+    /// The maximum size of a body, in bytes.
     pub fn max_bytes(&self) -> usize {
         self.max_bytes
     }
 
-    /// Judges a request.
+    /// Checks a request.
     ///
     /// # Errors
-    /// Everything that is wrong with it, up to ten errors, each with its path.
+    /// All errors of the request, up to ten, each with its path.
     pub fn accept(&self, incoming: &Incoming) -> Result<Accepted, Refusal> {
         if incoming.body.len() > self.max_bytes {
             return Err(Refusal {
@@ -127,7 +127,7 @@ impl Expected {
         })
     }
 
-    /// An example of a document as input: trusted, not judged.
+    /// An example of a document as input; it is trusted, not checked.
     pub fn example(&self, example: &Example) -> Value {
         let object = |map: &indexmap::IndexMap<String, Json>| {
             Json::Object(map.iter().map(|(k, v)| (k.clone(), v.clone())).collect())
@@ -140,7 +140,7 @@ impl Expected {
         })
     }
 
-    /// What is wrong with an example of a document.
+    /// The errors of an example in a document.
     pub(crate) fn example_errors(&self, example: &Example) -> Vec<String> {
         let object = |map: &indexmap::IndexMap<String, Json>| {
             Json::Object(map.iter().map(|(k, v)| (k.clone(), v.clone())).collect())
@@ -197,7 +197,7 @@ fn max_bytes(shape: &RequestShape) -> usize {
     bytes as usize
 }
 
-/// JSON in which no object has a key twice, or null where there is nothing but space.
+/// Parses JSON in which no object has a duplicate key; null if there is only white space.
 fn read_body(bytes: &[u8]) -> Result<Json, Refusal> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Json::Null);
@@ -214,7 +214,7 @@ fn read_body(bytes: &[u8]) -> Result<Json, Refusal> {
     })
 }
 
-/// A path in the body as errors show it; the client has made up its keys, so it is cut.
+/// A path in the body for error messages; its keys come from the client, so it is shortened.
 fn path_in_body(path: &str) -> String {
     let dot = if path.starts_with('[') { "" } else { "." };
     let shown = path.chars().filter(|char| !char.is_control());
@@ -224,7 +224,7 @@ fn path_in_body(path: &str) -> String {
     )
 }
 
-/// What of `json` the paths name; paths that end here keep the whole value.
+/// The values of `json` that the paths name; a path that ends here includes the whole value.
 fn prune(json: &Json, paths: &[&[Arc<str>]]) -> Value {
     if paths.iter().any(|path| path.is_empty()) {
         return value(json);
@@ -240,7 +240,7 @@ fn prune(json: &Json, paths: &[&[Arc<str>]]) -> Value {
     }
     let kept = below.into_iter().filter_map(|(name, rest)| {
         let inner = fields.get(name)?;
-        // Inside lists, paths go on by place or by item: the whole list is kept.
+        // Inside lists, paths continue by index or by item: the whole list is included.
         let kept = match inner {
             Json::Object(_) => prune(inner, &rest),
             _ => value(inner),
@@ -250,7 +250,7 @@ fn prune(json: &Json, paths: &[&[Arc<str>]]) -> Value {
     Value::Map(kept.collect())
 }
 
-/// JSON in the form that networks read.
+/// Converts JSON to the form that networks read.
 pub fn value(json: &Json) -> Value {
     match json {
         Json::Null => Value::Null,
@@ -267,7 +267,7 @@ pub fn value(json: &Json) -> Value {
     }
 }
 
-/// The value as JSON; whole numbers are shown as such.
+/// Converts a value to JSON; whole numbers become integers.
 pub fn json_of(value: &Value) -> Json {
     match value {
         Value::Null => Json::Null,
@@ -286,7 +286,7 @@ pub fn json_of(value: &Value) -> Json {
 }
 
 impl Expected {
-    /// What an endpoint of a document expects.
+    /// The expectations of an endpoint of a document.
     pub fn of(document: &Document, endpoint: &Endpoint) -> Self {
         let places = crate::compile::read_paths(document, &endpoint.flow);
         Self::new(&endpoint.request, places)

@@ -1,7 +1,8 @@
-//! What a running system keeps: the one judgement of what may change while it runs.
+//! The parts of a running system that cannot change: the only place that decides what may change at run
+//! time.
 //!
-//! Changes of the document, of limits and of toggles are judged here before they take effect, and
-//! planned changes when their file is read.
+//! Changes of the document, of limits and of toggles are checked here before they take effect, and planned
+//! changes when their file is read.
 
 use live_config::{ConfigError, join};
 
@@ -9,14 +10,14 @@ use crate::document::Document;
 use crate::network::differences;
 use crate::plan::Plan;
 
-/// A document and what it compiles to.
+/// A document and its compiled plan.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Compiled<'a> {
     pub document: &'a Document,
     pub plan: &'a Plan,
 }
 
-/// What `next` would change that a system which runs with `running` keeps.
+/// The changes from `running` to `next` that a running system does not allow.
 pub(crate) fn kept(running: Compiled<'_>, next: Compiled<'_>) -> Vec<ConfigError> {
     let mut found: Vec<ConfigError> =
         differences(running.plan, running.plan.components.len(), next.plan)

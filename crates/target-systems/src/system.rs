@@ -1,4 +1,4 @@
-//! A system: a document, its toggles and planned changes applied, and the plan they compile to.
+//! A system: a document with its toggles and planned changes applied, and the compiled plan.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::plan::Plan;
 use crate::running::Compiled;
 use crate::timeline;
 
-/// Fields of a document that hold a choice: a patch that names another variant replaces it whole.
+/// Fields of a document that hold a choice: a patch with another variant replaces the whole field.
 pub const CHOICES: [&str; 17] = [
     "service_ms",
     "cpu_ms",
@@ -33,12 +33,12 @@ pub const CHOICES: [&str; 17] = [
     "host",
 ];
 
-/// A document that has no errors, and what it compiles to.
+/// A valid document and its compiled plan.
 #[derive(Debug, Clone)]
 pub struct System {
-    /// As it was written, toggles in their present state; what patches apply to.
+    /// The document as written, with the current state of the toggles; patches apply to it.
     pub value: Value,
-    /// With the patches of the toggles that are off.
+    /// The document with the patches of the toggles that are off.
     pub document: Document,
     pub plan: Arc<Plan>,
 }
@@ -47,7 +47,7 @@ impl System {
     /// Reads a document in YAML or JSON.
     ///
     /// # Errors
-    /// Every error, each with its path and a hint; planned changes and toggles that change nothing are among them.
+    /// All errors, each with its path and a hint, including planned changes and toggles without effect.
     pub fn read(text: &str) -> Result<Self, Invalid> {
         let value = read::yaml(text).map_err(|error| Invalid::one("", error.to_string()))?;
         Self::of_file(value)
@@ -59,10 +59,10 @@ impl System {
         Self::build(value, true)
     }
 
-    /// A system whose planned changes may have become those that change nothing, as those of a running one may.
+    /// Creates a system whose planned changes may have no effect, which is allowed in a running one.
     ///
     /// # Errors
-    /// Every error, each with its path and a hint.
+    /// All errors, each with its path and a hint.
     pub fn new(value: Value) -> Result<Self, Invalid> {
         Self::build(value, false)
     }
@@ -100,10 +100,10 @@ impl System {
         })
     }
 
-    /// The system with a merge patch of its document.
+    /// The system after a merge patch of its document.
     ///
     /// # Errors
-    /// What the patch makes wrong; nothing has changed then.
+    /// The errors that the patch causes; nothing has changed then.
     pub fn patched(&self, patch: &Value) -> Result<Self, Invalid> {
         if !patch.is_object() {
             return Err(Invalid::one("", "a patch is a JSON object"));
@@ -120,7 +120,7 @@ impl System {
         }
     }
 
-    /// What every request of an endpoint has to look like, and what of it the flow reads.
+    /// The expectations of an endpoint's requests, and the values that its flow reads.
     pub fn expected(&self, endpoint: &str) -> Option<crate::request::Expected> {
         let endpoint = self.document.endpoints.get(endpoint)?;
         Some(crate::request::Expected::of(&self.document, endpoint))
@@ -132,7 +132,7 @@ pub fn schema() -> Value {
     schemars::schema_for!(Document).to_value()
 }
 
-/// A document read as far as possible, and everything that is wrong with it.
+/// A document, parsed as far as possible, and all of its errors.
 pub(crate) struct Checked {
     pub document: Option<Document>,
     pub errors: Vec<ConfigError>,
@@ -143,7 +143,7 @@ pub(crate) fn checked(value: Value) -> Checked {
     let mut errors = reading.errors;
     if let Some(document) = &reading.value {
         for error in document::check(document) {
-            // What was repaired is told once.
+            // A repaired value is reported only once.
             if !errors
                 .iter()
                 .any(|known| is_within(&error.path, &known.path))
@@ -158,13 +158,13 @@ pub(crate) fn checked(value: Value) -> Checked {
     }
 }
 
-/// Whether a path is another one, or below it.
+/// Whether a path equals another one, or is below it.
 fn is_within(path: &str, other: &str) -> bool {
     path.strip_prefix(other)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-/// Errors of the document as written, and those that each toggle's patch brings about alone.
+/// Errors of the document as written, and those caused by the patch of each toggle alone.
 fn toggle_errors(value: &Value, written: &Checked) -> Vec<ConfigError> {
     let mut errors = written.errors.clone();
     let toggles = written.document.iter().flat_map(|one| &one.toggles);
@@ -181,7 +181,7 @@ fn toggle_errors(value: &Value, written: &Checked) -> Vec<ConfigError> {
     errors
 }
 
-/// Toggles whose patch changes nothing. `known` are the document's errors.
+/// Toggles whose patch has no effect. `known` are the document's errors.
 fn idle_toggles(value: &Value, document: &Document, known: &[ConfigError]) -> Vec<ConfigError> {
     let Some(written) = checked(value.clone()).document else {
         return Vec::new();
@@ -201,7 +201,7 @@ fn idle_toggles(value: &Value, document: &Document, known: &[ConfigError]) -> Ve
         .collect()
 }
 
-/// Errors that a patch brings about, placed below its own path.
+/// Errors that a patch causes, placed below its own path.
 pub(crate) fn patch_errors(
     value: &Value,
     patch: &Value,

@@ -1,6 +1,6 @@
-//! The systems that come with the crate.
+//! The built-in systems.
 
-/// Names and files of the embedded systems.
+/// Names and files of the built-in systems.
 pub const ALL: [(&str, &str); 5] = [
     ("acso", include_str!("systems/acso.yaml")),
     ("aiaas", include_str!("systems/aiaas.yaml")),
@@ -9,7 +9,7 @@ pub const ALL: [(&str, &str); 5] = [
     ("lab", include_str!("systems/lab.yaml")),
 ];
 
-/// The file of an embedded system.
+/// The file of a built-in system.
 pub fn text(name: &str) -> Option<&'static str> {
     ALL.iter()
         .find(|(known, _)| *known == name)

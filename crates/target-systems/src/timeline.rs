@@ -1,4 +1,4 @@
-//! Planned changes: what of a document they may change, and the plans that they lead to.
+//! Planned changes: the parts of a document that they may change, and the resulting plans.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::plan::Planned;
 use crate::running;
 use crate::system::{CHOICES, checked, patch_errors, with_toggles};
 
-/// What is wrong with the planned changes of a document.
+/// The errors of a document's planned changes.
 pub(crate) fn errors(written: &Value, document: &Document) -> Vec<ConfigError> {
     let changes = document.timeline.iter().enumerate();
     changes
@@ -25,7 +25,7 @@ pub(crate) fn errors(written: &Value, document: &Document) -> Vec<ConfigError> {
                 .into_iter()
                 .map(|part| ConfigError::new(join(&path, &part.path), part.message))
                 .collect();
-            // Those that the document has without the change are told there.
+            // Errors that the document has without the change are reported there.
             let known = checked(before.clone()).errors;
             let others = patch_errors(&before, &change.set, &known, &path);
             let others = others.into_iter().filter(|error| {
@@ -44,7 +44,7 @@ pub(crate) fn errors(written: &Value, document: &Document) -> Vec<ConfigError> {
         .collect()
 }
 
-/// Planned changes that change nothing when their time comes. The document and its changes have no errors.
+/// Planned changes without effect at their time. The document and its changes have no errors.
 pub(crate) fn idle(written: &Value, document: &Document) -> Vec<ConfigError> {
     let changes = document.timeline.iter().enumerate();
     changes
@@ -66,11 +66,11 @@ pub(crate) fn idle(written: &Value, document: &Document) -> Vec<ConfigError> {
         .collect()
 }
 
-/// The plans of a document whose changes have no errors: at each moment at which one begins or ends, everything
-/// that holds then.
+/// The plans of a document whose changes have no errors: one for each moment at which a change begins or ends,
+/// with all changes that are active then.
 ///
 /// # Errors
-/// Changes that have errors together and none alone.
+/// Changes that cause errors only in combination.
 pub(crate) fn planned(
     written: &Value,
     document: &Document,
@@ -113,7 +113,7 @@ fn holds(change: &Change, at_ms: f64) -> bool {
     change.at_ms <= at_ms && at_ms < end
 }
 
-/// The changes that hold when a change begins, itself left out.
+/// The changes that are active when a change begins, without itself.
 fn earlier(document: &Document, index: usize) -> Vec<&Value> {
     let begin = document.timeline[index].at_ms;
     let others = document.timeline.iter().enumerate();
@@ -126,7 +126,7 @@ fn earlier(document: &Document, index: usize) -> Vec<&Value> {
         .collect()
 }
 
-/// The document with changes, their toggles switched first.
+/// The document with changes, after switching their toggles.
 fn at(written: &Value, changes: &[&Value]) -> Value {
     let mut switched = written.clone();
     for toggles in changes.iter().filter_map(|change| change.get("toggles")) {
@@ -139,12 +139,12 @@ fn at(written: &Value, changes: &[&Value]) -> Value {
     effective
 }
 
-/// What of a running system a change would change that it keeps.
+/// The change of a part that a running system does not allow to change.
 fn reshapes(before: &Value, set: &Value) -> Option<String> {
     let mut patched = before.clone();
     merge(&mut patched, set, &CHOICES);
     let (before, after) = (checked(before.clone()), checked(patched));
-    // Names of a document with errors may lead nowhere; the errors are told.
+    // Names of a document with errors may be undefined; the errors are reported elsewhere.
     if !before.errors.is_empty() || !after.errors.is_empty() {
         return None;
     }
@@ -164,7 +164,8 @@ fn reshapes(before: &Value, set: &Value) -> Option<String> {
     })
 }
 
-/// The parts of a document that a running network obeys; the others are for requests, answers and people.
+/// The parts of a document that affect a running network; the others concern requests, responses and
+/// people.
 fn obeyed(document: &Document) -> Document {
     let mut kept = document.clone();
     kept.description.clear();

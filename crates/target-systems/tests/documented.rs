@@ -1,4 +1,4 @@
-//! C-28: with `as_documented`, ACIS answers as the example report of its document says.
+//! C-28: with `as_documented`, ACIS responds like the example report of its document.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use target_systems::network::{Arrival, Detail, Finished, Key, Network};
 use target_systems::truth::requests;
 use target_systems::{System, systems};
 
-/// The design's number, which failures are judged by.
+/// The design's number of requests, used to judge failures.
 const REQUESTS: u64 = 10_000;
-/// Of 10 000, three standard errors of the last percentiles are more than the 3 % that are allowed.
+/// With 10 000, three standard errors of the highest percentiles exceed the permitted 3 %.
 const TIMED: u64 = 400_000;
 
 /// Requests of an endpoint, none of which waits for another.
@@ -45,7 +45,7 @@ fn wilson(count: u64, of: u64) -> (f64, f64) {
     ((middle - half) / scale, (middle + half) / scale)
 }
 
-/// Percentiles in ms and the share of failures, as the document's report shows them.
+/// Checks percentiles in ms and the share of failures against those of the document's report.
 fn check(endpoint: &str, percentiles: &[(f64, f64)], failures: f64) {
     let system = System::read(systems::text("acis").expect("embedded")).expect("shipped");
     let on = json!({ "toggles": { "as_documented": { "on": true } } });

@@ -1,4 +1,4 @@
-//! What flows, limits and failures do, one at a time.
+//! The behaviour of flows, limits and failures, one at a time.
 
 mod flows {
     //! Changes, crashes and the edge.
@@ -33,7 +33,7 @@ fn slow(queue: Queue) -> Plan {
     system(Host::unlimited("host"), component, 7)
 }
 
-/// Requests that come at once, in the order in which they ended.
+/// Simultaneous requests, in the order of their ends.
 fn at_once(plan: Plan, requests: u64) -> (Vec<Finished>, Network) {
     let mut network = network(plan);
     for n in 1..=requests {
@@ -77,7 +77,7 @@ fn patience_ends_a_wait_and_a_full_queue_turns_away() {
         }),
         6,
     );
-    // One is served, three wait, two find no room; the first that waits begins at 100 ms.
+    // One is served, three wait, two are rejected; the first of the waiting ones begins at 100 ms.
     let expected = [
         (0, "queue_full"),
         (0, "queue_full"),
@@ -253,7 +253,7 @@ fn the_first_branch_that_fails_ends_those_that_wait() {
     let (finished, network) = at_once(plan, 1);
     assert_eq!(told(&finished), [(100, "teapot")]);
     assert_eq!(finished[0].outcome.status(), Some(418));
-    // The one that was served is finished first, for nobody; the one that waited never begins.
+    // The one in service is finished first, without a client; the waiting one never begins.
     let slow = &network.read(network.now()).components[0];
     assert_eq!((slow.completed, slow.failed, slow.waited), (0, 2, 1));
 }
@@ -332,7 +332,7 @@ fn workflows() -> Plan {
     plan
 }
 
-/// One request at an endpoint, and what came of it.
+/// Sends one request to an endpoint, and returns its outcome.
 fn ask(network: &mut Network, at: Duration, endpoint: usize, input: Value) -> Finished {
     let mut arrival = arrival_with(network.events() + 1, input);
     arrival.endpoint = endpoint;

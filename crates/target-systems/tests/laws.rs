@@ -1,4 +1,4 @@
-//! Laws that hold on every run, whatever the system and its load.
+//! Laws that hold for every run, whatever the system and its load.
 
 mod lab;
 
@@ -13,8 +13,8 @@ use target_systems::network::{
 };
 use target_systems::offline::{differences, recompute};
 
-/// Inputs of all random systems together, where `SPARRING_INPUTS` does not say how many; a million
-/// is the full count.
+/// Number of inputs of all random systems together, unless `SPARRING_INPUTS` is set; the full number is a
+/// million.
 const INPUTS: u64 = 40_000;
 /// Inputs of one system.
 const EACH: u64 = 500;
@@ -64,7 +64,7 @@ impl Run {
         self.journal.extend(self.network.finished());
     }
 
-    /// Random inputs; some clients leave, and some calls come that only let time pass.
+    /// Random inputs; some clients disconnect, and some calls only advance the time.
     fn load(&mut self) -> Duration {
         let mut chance = Chance::new(self.seed ^ 0xFEED);
         let mut now = Duration::ZERO;
@@ -100,7 +100,7 @@ impl Run {
         check_bounds(&reading, self.seed);
     }
 
-    /// Everything ends: nobody comes any more, and whoever waits for ever leaves.
+    /// Ends everything: no further requests arrive, and clients that wait for ever disconnect.
     fn drain(&mut self, now: Duration) -> Duration {
         let end = now + Duration::from_secs(3_600);
         self.check(end);
@@ -198,7 +198,7 @@ fn check_idle(run: &Run, end: Duration) {
             machine.in_flight + machine.cpu_jobs + machine.disk_waiting + machine.network_waiting;
         assert_eq!(left, 0, "seed {seed}");
     }
-    // What is left are the clocks of leaks, scaling and expiry, and nothing of requests.
+    // Only the events of leaks, scaling and expiry remain, and nothing of requests.
     assert!(
         run.network.pieces() <= 40,
         "seed {seed}: {} pieces",
@@ -215,7 +215,7 @@ fn check_journal(run: &Run) {
         "seed {seed}: each request ends once"
     );
     assert_eq!(ended, run.tickets.iter().copied().collect(), "seed {seed}");
-    // A disk that becomes faster under a request takes less than was planned for it.
+    // A disk that becomes faster during a request takes less than its planned time.
     let changed = |(_, input): &(Duration, Input)| matches!(input, Input::Change(_));
     if run.log.iter().any(changed) {
         return;

@@ -38,7 +38,7 @@ fn cache(capacity: usize, ttl: Option<Duration>, seed: u64) -> Plan {
     plan
 }
 
-/// Hits and misses of requests at equal distances.
+/// Hits and misses of requests at equal intervals.
 fn ask(network: &mut Network, requests: std::ops::Range<u64>, gap: Duration) -> (u64, u64) {
     let before = network.read(network.now());
     for n in requests {
@@ -90,7 +90,7 @@ fn c_12_a_cold_cache_fills_as_its_keys_are_asked_for() {
             .map(|seed| {
                 let mut network = network(cache(500, None, seed));
                 ask(&mut network, 0..n as u64, ms(1));
-                // Thirty requests more, in whose course the ratio hardly moves.
+                // Thirty further requests, during which the ratio is almost constant.
                 ask(&mut network, n as u64..n as u64 + 30, ms(1)).0
             })
             .sum();
@@ -131,7 +131,7 @@ fn leaking(ageing: f64) -> Plan {
     plan
 }
 
-/// Requests at 50/s for a time, and how they ended.
+/// Requests at 50/s for a time, and their outcomes.
 fn load(network: &mut Network, seconds: f64) -> Vec<Finished> {
     let requests = (seconds * RATE as f64) as u64;
     let mut finished = Vec::new();
@@ -145,7 +145,7 @@ fn load(network: &mut Network, seconds: f64) -> Vec<Finished> {
 
 fn check_crash(ageing: f64) {
     let mut network = network(leaking(ageing));
-    // What may leak, and what leaks in a second.
+    // The memory left for the leak, and the leak per second.
     let room_kb = (4_096.0 - 1_200.0) * 1_024.0;
     let slope_kb_per_s = 200.0 * RATE as f64 * ageing;
     let crash_s = room_kb / slope_kb_per_s;
@@ -156,7 +156,7 @@ fn check_crash(ageing: f64) {
         .collect();
     let at_s = crashed.first().expect("it crashes").at.as_secs_f64();
     check_near(at_s, crash_s, 0.001, "time of the crash");
-    // 200 ms at 50/s were in flight; they ended at once, and then what was sent for a second.
+    // 200 ms at 50/s were in flight; they ended at once, followed by the requests of a second.
     let at_once = crashed.iter().filter(|one| one.at == crashed[0].at).count();
     assert!((10..=11).contains(&at_once), "{at_once} in flight");
     assert!(
@@ -174,7 +174,7 @@ fn check_crash(ageing: f64) {
         .filter(|one| one.outcome.is_success())
         .count();
     let availability = good as f64 / finished.len() as f64;
-    // The requests in flight at the crash are lost on top of those of ten seconds.
+    // The requests in flight at the crash are lost in addition to those of ten seconds.
     check_near(
         availability,
         crash_s / (crash_s + 10.0),

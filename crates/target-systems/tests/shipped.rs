@@ -1,4 +1,4 @@
-//! The shipped systems in virtual time, against what their truth says.
+//! The built-in systems in virtual time, compared with their truth.
 
 use target_systems::offline::{Load, Mix, Report, Simulation, simulate};
 use target_systems::plan::Amount;
@@ -39,7 +39,7 @@ fn close(found: f64, expected: f64, share: f64, what: &str) {
     );
 }
 
-/// Users in virtual time and in truth: throughput, response and utilisation.
+/// Users in virtual time and in the truth: throughput, response time and utilisation.
 fn check_users(name: &str, mix: &str, think_ms: f64, users: u32, count: u64) {
     let system = shipped(name);
     let what = format!("{name} {mix} {users}");

@@ -7,8 +7,8 @@ use lab::forms::*;
 use lab::*;
 use target_systems::plan::{Amount, Balance, Component, Demand, Host, Queue, Usl};
 
-/// Requests of a run that goes for a mean; ten times as many where `SPARRING_FULL` is set. Near
-/// saturation means are slow to settle, which the standard error knows.
+/// Number of requests of a run that measures a mean; ten times as many if `SPARRING_FULL` is set. Near
+/// saturation means converge slowly, which the standard error accounts for.
 const REQUESTS: u64 = 100_000;
 
 fn many() -> u64 {
@@ -18,7 +18,7 @@ fn many() -> u64 {
     }
 }
 
-/// Requests of a run that goes for shares and percentiles, whose errors no batch means tell.
+/// Number of requests of a run that measures shares and percentiles, whose errors batch means do not show.
 const LONG: u64 = 1_000_000;
 
 const S: f64 = 0.010;
@@ -213,8 +213,8 @@ fn c_09_use_is_throughput_times_demand() {
     let report = run(plan, open(50.0), many() / 2);
     check_near(utilisation(&report, "cpu"), 0.20, 0.01, "cpu");
     check_near(utilisation(&report, "disk"), 0.50, 0.01, "disk");
-    // CPU: M/M/1 in mean. Its departures are no Poisson process for a shared processor with
-    // other than exponential demands; with these they are (Burke), so the disk is M/D/1.
+    // CPU: M/M/1 in mean. The departures of a shared processor are not a Poisson process unless demands are
+    // exponential; here they are (Burke), so the disk is M/D/1.
     let expected_ms = 4.0 / (1.0 - 0.2) + md1_mean_s(50.0, S) * 1e3;
     check_mean(&report, expected_ms, 0.03, "mean");
 }

@@ -11,7 +11,7 @@ use crate::plan::{
     Path, PathRoot, Publish, Share, StateAction, StateStep, Step, Using, Visit,
 };
 
-/// The answer's name for an id that a file does not name.
+/// The default name of an id in responses.
 const ID: &str = "id";
 
 pub(super) fn endpoint(names: &Names<'_>, name: &str, endpoint: &doc::Endpoint) -> Endpoint {
@@ -109,7 +109,7 @@ fn step(names: &Names<'_>, step: &doc::Step, steps: &mut Vec<Step>) {
             status: fail.status,
             error_type: fail.error_type.as_str().into(),
         }),
-        // `chosen` has put their steps in their place.
+        // `chosen` has replaced them by their steps.
         doc::Step::If(_) => return,
     });
 }
@@ -137,7 +137,7 @@ fn call(names: &Names<'_>, at: &str) -> Call {
     }
 }
 
-/// Caches and buses have one operation that a step means without naming it: the first.
+/// Caches and buses have one operation, which steps use without naming it: the first.
 fn first_call(names: &Names<'_>, component: &str) -> Call {
     Call {
         component: names.component(component),
@@ -187,8 +187,8 @@ fn identity(state: &doc::State) -> Identity {
     })
 }
 
-/// What entries of a store keep of the request that makes them: the fields of its body that any
-/// flow reads as `state.NAME`.
+/// The fields of a request that an entry of a store keeps: the fields of its body that any flow reads as
+/// `state.NAME`.
 fn kept(document: &doc::Document, store: &str) -> Vec<(Arc<str>, Path)> {
     let mut names = BTreeSet::new();
     for endpoint in document.endpoints.values() {
@@ -234,8 +234,8 @@ fn touched<'a>(flow: &'a doc::Flow, stores: &mut Vec<&'a str>) {
     }
 }
 
-/// What a flow reads of its request, whatever its toggles are, with what the operations it visits
-/// read and what the entries it makes keep.
+/// The paths that a flow reads from its request, whatever its toggles are, including those of the visited
+/// operations and those kept in the entries that it creates.
 pub(crate) fn read_paths(document: &doc::Document, flow: &doc::Flow) -> Vec<Path> {
     let mut paths = Vec::new();
     flow_paths(document, flow, &mut paths);

@@ -13,7 +13,7 @@ use crate::plan::{
     Overflow, Per, Pool, Popularity, Population, Queue, Store, Usl,
 };
 
-/// Sockets of a hub that names no maximum.
+/// Maximum number of sockets of a hub without a maximum.
 const DEFAULT_CONNECTIONS: usize = 10_000;
 
 pub(super) fn host(name: &str, host: &doc::Host) -> Host {

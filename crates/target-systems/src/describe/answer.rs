@@ -1,11 +1,11 @@
-//! JSON schema of the body of an answer, from its template.
+//! JSON schema of the body of a response, from its template.
 
 use serde_json::{Map, Value as Json, json};
 
 use super::request::Shape;
 use crate::document::ResponseSpec;
 
-/// What the template says; what `$` stands for is told at [`Answer`].
+/// The schema of the template; the meaning of `$` is documented at [`Answer`].
 pub(super) fn schema(answer: &ResponseSpec, shape: &Shape) -> Json {
     of(&answer.body, answer, shape)
 }

@@ -1,4 +1,4 @@
-//! A request that an endpoint accepts, where its file has no example.
+//! A request that an endpoint accepts, for endpoints without an example.
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json, json};
@@ -7,11 +7,11 @@ use super::request::Shape;
 use crate::document::{Document, Endpoint, Example, Flow, Place, Step};
 use crate::request::Expected;
 
-/// A request with the required fields alone and with those that name entries of stores, each with the least value
+/// A request with the required fields and with those that name entries of stores, each with the smallest value
 /// that its rules allow.
 ///
 /// # Errors
-/// The rules of the request that it breaks: those that contradict each other.
+/// The rules that the request violates, because they contradict each other.
 pub(crate) fn example(document: &Document, endpoint: &Endpoint) -> Result<Example, String> {
     let mut shape = Shape::new(document, endpoint);
     naming(&endpoint.flow, &mut |place| {
@@ -48,7 +48,7 @@ pub(crate) fn example(document: &Document, endpoint: &Endpoint) -> Result<Exampl
     }
 }
 
-/// Calls `found` with each place at which a flow finds the name of an entry.
+/// Calls `found` with each place that contains the name of an entry.
 fn naming(flow: &Flow, found: &mut impl FnMut(&Place)) {
     for step in flow {
         if let Step::State(state) = step {
@@ -62,7 +62,7 @@ fn naming(flow: &Flow, found: &mut impl FnMut(&Place)) {
     }
 }
 
-/// The least value of a JSON schema.
+/// The smallest value of a JSON schema.
 fn least(schema: &Json) -> Json {
     if let Some(first) = schema["enum"].get(0) {
         return first.clone();
@@ -79,7 +79,7 @@ fn least(schema: &Json) -> Json {
     }
 }
 
-/// One, or the next number within the bounds.
+/// One, or the nearest number within the bounds.
 fn number(schema: &Json) -> Json {
     let bound = |name: &str, none: f64| schema[name].as_f64().unwrap_or(none);
     let number = 1.0_f64
@@ -102,7 +102,7 @@ fn object(schema: &Json) -> Json {
     Json::Object(fields)
 }
 
-/// Texts are equal, so that a reference to another field holds. Rows that are there from the start have numbers.
+/// All texts are equal, so that references to other fields are valid. Initial rows have numbers as names.
 fn text(schema: &Json) -> Json {
     let most = schema["maxLength"].as_u64().unwrap_or(1);
     json!(if most == 0 { "" } else { "1" })

@@ -1,4 +1,4 @@
-//! Failures that an endpoint can answer with.
+//! Failures with which an endpoint can respond.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use crate::document::{Document, Endpoint, Flow, RequestShape, Step};
 
-/// What every failure looks like.
+/// The schema of every failure.
 pub(super) fn schema() -> Json {
     json!({
         "type": "object",
@@ -18,7 +18,7 @@ pub(super) fn schema() -> Json {
     })
 }
 
-/// Statuses with their causes; `default` where faults may bring any.
+/// Statuses with their causes; `default` if faults may cause any.
 pub(super) fn of(document: &Document, endpoint: &Endpoint) -> BTreeMap<String, String> {
     let mut causes: BTreeMap<String, String> = BTreeMap::new();
     let mut add = |status: &str, cause: &str| {
@@ -67,7 +67,7 @@ pub(super) fn of(document: &Document, endpoint: &Endpoint) -> BTreeMap<String, S
     causes
 }
 
-/// What steps add, each cause once.
+/// Adds the causes of steps, each once.
 fn in_flow(flow: &Flow, add: &mut impl FnMut(&str, &str)) {
     let mut found = BTreeSet::new();
     look(flow, &mut found);

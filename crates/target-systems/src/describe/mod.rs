@@ -1,4 +1,4 @@
-//! A system's HTTP API as an OpenAPI 3.1 document, derived from what is in force.
+//! The HTTP API of a system as an OpenAPI 3.1 document, derived from the document in force.
 
 mod answer;
 mod example;
@@ -11,7 +11,7 @@ use crate::document::{AuthMode, Document, Endpoint};
 pub(crate) use example::example;
 use request::Shape;
 
-/// What a request may be named by; equal names draw equal demands.
+/// Headers that identify a request; equal ids draw equal demands.
 const NAMES: [(&str, &str); 3] = [
     (
         "X-Request-Id",
@@ -115,7 +115,7 @@ fn header(name: &str, about: &str) -> Json {
     })
 }
 
-/// What every system answers itself.
+/// The routes that every system has.
 fn own() -> Map<String, Json> {
     let is = |about: &str, kind: &str, schema: &Json| json!({ "description": about, "content": { kind: { "schema": schema } } });
     let health = json!({

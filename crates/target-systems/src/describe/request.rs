@@ -1,4 +1,4 @@
-//! JSON schema of what a request has to look like.
+//! JSON schema of an endpoint's requests.
 
 use std::collections::BTreeSet;
 
@@ -8,17 +8,17 @@ use serde_json::{Map, Value as Json, json};
 use crate::document::{Document, Endpoint, FieldType, RequestShape, Source};
 use crate::request::{Field, FieldStep};
 
-/// The rules of a request by the places they are about.
+/// The rules of a request, by the places that they concern.
 #[derive(Debug, Default)]
 pub(super) struct Shape {
     body: Node,
     query: Node,
     path: Node,
-    /// Parameters of the query that are read, though there is no rule about them.
+    /// Query parameters that are read although there is no rule for them.
     read: BTreeSet<String>,
 }
 
-/// A place and what lies in it.
+/// A place and its inner places.
 #[derive(Debug, Default)]
 struct Node {
     kind: Option<FieldType>,
@@ -101,7 +101,7 @@ impl Shape {
         if !node.required.contains(name) {
             node.required.push(name.clone());
         }
-        // What lies in it is asked for, so nothing else can be there.
+        // A rule concerns a field of it, so the value is an object.
         if is_body {
             node.kind.get_or_insert(FieldType::Object);
         }
@@ -162,7 +162,7 @@ impl Shape {
         self.body.schema()
     }
 
-    /// What a field of the body is, as an answer shows it: null where it may be absent.
+    /// The schema of a body field in a response: nullable if the field is optional.
     pub fn of_body(&self, names: &str) -> Json {
         let mut node = &self.body;
         let mut is_sure = true;
@@ -226,7 +226,7 @@ fn names(path: &str) -> impl Iterator<Item = &str> {
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
 }
 
-/// Parameters come as text.
+/// Parameters are sent as text.
 fn schema_or_text(node: Option<&Node>) -> Json {
     match node {
         Some(node) => {
@@ -240,7 +240,7 @@ fn schema_or_text(node: Option<&Node>) -> Json {
     }
 }
 
-/// Parameters of the query that an answer shows.
+/// Query parameters that a response contains.
 fn shown(template: &Json, found: &mut BTreeSet<String>) {
     match template {
         Json::String(text) => {
@@ -254,7 +254,7 @@ fn shown(template: &Json, found: &mut BTreeSet<String>) {
     }
 }
 
-/// A whole number where it is one.
+/// The number, as an integer if it is one.
 pub(super) fn number(value: f64) -> Json {
     if value.fract() == 0.0 && value.abs() < 9e15 {
         return json!(value as i64);

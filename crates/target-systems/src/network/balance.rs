@@ -1,4 +1,4 @@
-//! Which instance a visit goes to.
+//! Chooses the instance of a visit.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ impl Network {
     /// The machine for a visit to a component.
     ///
     /// # Errors
-    /// `unavailable` when no machine takes work.
+    /// `unavailable` if no machine accepts work.
     pub(super) fn choose(&mut self, component: usize, root: Root) -> Result<u32, Failed> {
         let rules = self.loaded.component(component);
         let (host, balance) = (rules.host, rules.balance);
@@ -22,7 +22,7 @@ impl Network {
         let count = machines.len();
         let takes_work = |place: &usize| machines[*place].in_rotation(now);
         let unit = &mut self.units[component];
-        // One round, beginning behind the last that was chosen.
+        // One round, beginning after the last chosen machine.
         let turn = unit.turn % count.max(1);
         let round = || (turn..count).chain(0..turn).filter(takes_work);
         let chosen = match balance {
@@ -41,7 +41,7 @@ impl Network {
         Ok(chosen as u32)
     }
 
-    /// The machine with a free slot for a visit to a component with one line.
+    /// The machine with a free slot for a visit to a component with one queue.
     pub(super) fn free_machine(&self, component: usize) -> Option<u32> {
         let rules = self.loaded.component(component);
         let machines = &self.domains[rules.host].machines;

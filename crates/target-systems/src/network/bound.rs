@@ -1,9 +1,9 @@
-//! What one request may ask for: its repetitions are multiplied before it begins, and counted while
-//! it runs.
+//! Bounds the work of one request: its repetitions are multiplied before it begins, and counted while it
+//! runs.
 //!
-//! Lists of a body nest in a flow, so that a small body could mean more visits than memory has room
-//! for. A request that asks for too much is refused with 422 and the field that does it. What only
-//! the state of the system decides is not known before, and is counted as it comes.
+//! Nested lists of a body multiply in a flow, so that a small body could require more visits than fit into
+//! memory. A request that requires too much is rejected with 422 and the responsible field. Repetitions
+//! that only the state of the system determines are unknown beforehand, and are counted when they occur.
 
 use std::fmt;
 
@@ -13,15 +13,15 @@ use super::outcome::{Cause, Failed};
 use super::slab::Id;
 use crate::plan::{Block, Call, Case, Each, Expression, Path, PathRoot, Plan, Step, Value, Visit};
 
-/// Visits, messages and items of a request at most, all repetitions multiplied.
+/// Maximum number of visits, messages and items of a request, with all repetitions multiplied.
 pub const MAX_WORK: u32 = 20_000;
-/// Repetitions, messages and items of a single step at most.
+/// Maximum number of repetitions, messages and items of a single step.
 pub const MAX_TIMES: f64 = 10_000.0;
-/// An amount that a request gives is at most this.
+/// Maximum amount that a request may contain.
 pub const MAX_AMOUNT: f64 = 1e6;
 
 impl Network {
-    /// Refuses a request whose flow would do more than a request may.
+    /// Rejects a request whose flow would exceed the maximum work.
     pub(super) fn check_work(&self, id: Id) -> Result<(), Failed> {
         let Some(request) = self.requests.get(id) else {
             return Ok(());
@@ -59,8 +59,8 @@ impl Network {
     }
 }
 
-/// Why a request of an endpoint is refused that would do more than a request may; rows of stores count
-/// nothing.
+/// The reason why a request with too much work for its endpoint is rejected; rows of stores are not
+/// counted.
 pub(crate) fn work_refused(plan: &Plan, endpoint: usize, input: &Value) -> Option<Failed> {
     let flow = &plan.endpoints.get(endpoint)?.flow;
     let asked = Workload {
@@ -105,7 +105,8 @@ pub(super) fn repeats(plan: &Plan, block: &Block) -> bool {
     })
 }
 
-/// The work of a flow as its request asks for it: the most of what may be drawn, each attempt counted.
+/// The work of a flow as its request determines it: the maximum over random choices, with each attempt
+/// counted.
 #[derive(Clone, Copy)]
 struct Workload<'a> {
     plan: &'a Plan,
@@ -209,7 +210,7 @@ impl<'a> Workload<'a> {
         amounts.try_for_each(|of| self.amount(of, MAX_AMOUNT).map(drop))
     }
 
-    /// The value of an expression, as far as a request gives it from 0 to `most`.
+    /// The value of an expression, as far as the request determines it, from 0 to `most`.
     fn amount(&self, of: &Expression, most: f64) -> Result<f64, Failed> {
         match of {
             Expression::Field(path) => within(self.facts.value(path), path, most),
@@ -226,7 +227,7 @@ impl<'a> Workload<'a> {
     }
 }
 
-/// The items of an `each` step. A number stands for as many items, which are their numbers.
+/// The items of an `each` step. A number stands for that many items, numbered consecutively.
 #[derive(Clone, Copy)]
 pub(crate) enum ItemList<'a> {
     Values(&'a [Value]),
@@ -253,7 +254,7 @@ impl ItemList<'_> {
     }
 }
 
-/// The items that a value stands for.
+/// The items that a value represents.
 ///
 /// # Errors
 /// There are more than a step may have.
@@ -281,7 +282,7 @@ fn within(value: &Value, path: &Path, most: f64) -> Result<f64, Failed> {
     }
 }
 
-/// The field that says how often a step is repeated.
+/// The field that determines how often a step is repeated.
 fn repeated(step: &Step) -> Option<&Path> {
     match step {
         Step::Visit(visit) => visit.times.path(),

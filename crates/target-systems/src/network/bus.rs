@@ -1,4 +1,4 @@
-//! Messages: batches that share a slot of a bus, and who is waiting for them.
+//! Messages: batches that share a slot of a bus, and the tasks that wait for them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::plan::{Bus, Publish, Step};
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
     messages: Vec<Message>,
-    /// Counts batches, so that the end of an earlier wait is told from this one's.
+    /// Counts batches, to distinguish the end of this wait from that of an earlier one.
     number: u32,
 }
 
@@ -169,7 +169,7 @@ impl Network {
         self.spawn(task);
     }
 
-    /// The messages of a batch are there; what consumes them is visited.
+    /// The messages of a batch have been delivered; their consumers are visited.
     pub(super) fn delivered(&mut self, messages: Vec<Message>) {
         for message in messages {
             let Some(call) = message.consume else {
@@ -203,7 +203,7 @@ impl Network {
     fn message_ended(&mut self, message: Message, failure: Option<Failed>) {
         self.background_ended(failure.as_ref());
         if let Some(publisher) = message.publisher {
-            // As with a visit that fails: nothing of it was needed.
+            // As with a failed visit: its demands are not counted as planned.
             let planned = failure.as_ref().map_or(message.planned, |_| 0);
             self.child_ended(publisher, failure, planned);
         }

@@ -7,13 +7,13 @@ use foldhash::fast::FixedState;
 use super::event::Nanos;
 use super::{Network, nanos};
 
-/// Place of no entry.
+/// The index of no entry.
 const NONE: u32 = u32::MAX;
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     key: u64,
-    /// From then on it does not count.
+    /// The entry is not valid from this time on.
     stale_at: Nanos,
     newer: u32,
     older: u32,
@@ -21,7 +21,7 @@ struct Entry {
 
 #[derive(Debug, Clone)]
 pub(super) struct Lru {
-    /// A fixed state: the order of keys is never read, and a run must not depend on chance.
+    /// A fixed hash state: the order of keys is never read, and a run must not depend on randomness.
     places: HashMap<u64, u32, FixedState>,
     entries: Vec<Entry>,
     free: Vec<u32>,
@@ -48,7 +48,7 @@ impl Default for Lru {
 }
 
 impl Lru {
-    /// Whether the key is there, which makes it the newest. A stale one goes.
+    /// Whether the key is present; a hit makes it the most recent one, and a stale entry is removed.
     pub(super) fn look_up(&mut self, key: u64, now: Nanos) -> bool {
         let found = self.places.get(&key).copied();
         if let Some(place) = found {
@@ -64,7 +64,7 @@ impl Lru {
         false
     }
 
-    /// Fills a key; what is too many goes, the oldest first.
+    /// Adds a key; entries beyond the capacity are evicted, the least recent first.
     pub(super) fn insert(&mut self, key: u64, stale_at: Nanos, capacity: usize) {
         if let Some(&place) = self.places.get(&key) {
             self.unlink(place);
@@ -95,7 +95,7 @@ impl Lru {
         self.link(place);
     }
 
-    /// Keeps this many at most.
+    /// Evicts entries beyond this number.
     pub(super) fn shrink(&mut self, capacity: usize) {
         while self.places.len() > capacity {
             self.evicted += 1;
@@ -145,7 +145,7 @@ impl Lru {
 }
 
 impl Network {
-    /// A cache gets a key, unless the machine has crashed since it was asked.
+    /// Adds a key to a cache, unless the machine has crashed since the lookup.
     pub(super) fn fill(&mut self, component: usize, machine: u32, life: u32, key: u64) {
         let rules = self.loaded.component(component);
         let host = rules.host;
@@ -160,7 +160,7 @@ impl Network {
         let lru = &mut self.units[component].posts[machine as usize].cache;
         let room = one.memory.room(self.now).filter(|_| cache.entry_kb > 0.0);
         let more = room.map(|kb| (kb / cache.entry_kb).floor());
-        // Memory has room for `more` entries besides those that are there.
+        // Memory has space for `more` further entries.
         let fits = more.map_or(usize::MAX, |more| {
             (lru.len() as f64 + more).max(0.0) as usize
         });
@@ -169,7 +169,7 @@ impl Network {
         self.press(host, machine);
     }
 
-    /// The memory that the caches of a machine take.
+    /// Updates the memory used by the caches of a machine.
     pub(super) fn recount_caches(&mut self, host: usize, machine: u32) {
         let components = self.loaded.plan.components.iter().zip(&self.units);
         let kb = components
@@ -197,7 +197,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against a list in which every use moves the key to the front.
+        /// Compares with a list in which every use moves the key to the front.
         #[test]
         fn it_is_an_exact_lru(capacity in 0usize..8, keys in prop::collection::vec(0u64..12, 0..200)) {
             let mut lru = Lru::default();

@@ -1,4 +1,4 @@
-//! Building a system, and changing it while it runs.
+//! Builds a system, and changes it at run time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use super::unit::Unit;
 use super::{Network, nanos};
 use crate::plan::{Component, Plan};
 
-/// Why a plan does not take the place of the one that runs.
+/// The reason why a plan does not replace the running one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// What [`Plan::problems`] finds.
+    /// The problems found by [`Plan::problems`].
     Problems(Vec<String>),
-    /// A running system keeps its hosts, components, pools and stores, and what is where; these
+    /// A running system cannot change its hosts, components, pools and stores, or their placement; these
     /// differ.
     Reshaped(Vec<String>),
 }
@@ -52,8 +52,8 @@ impl Network {
         self.settle();
     }
 
-    /// The system obeys another plan from now on; requests in the house keep the flows and
-    /// demands that they came under. Gives the new revision.
+    /// Applies another plan from now on; requests in flight keep the flows and demands of the plan under
+    /// which they arrived. Returns the new revision.
     ///
     /// # Errors
     /// The plan has problems, or another shape.
@@ -70,7 +70,7 @@ impl Network {
         }
         self.input_at(now);
         self.plan_changes(&plan);
-        // What its timeline holds at this moment goes before the plan itself.
+        // The change of its timeline that is active at this moment takes precedence over the plan itself.
         let mut held = plan.timeline.iter().rev();
         let held = held.find(|planned| nanos(planned.at) <= self.now);
         let held = held.map(|planned| Plan::clone(&planned.plan));
@@ -83,12 +83,12 @@ impl Network {
         differences(&self.loaded.plan, self.loaded.edge, plan)
     }
 
-    /// The revision under which what is in force is known outside; changes count on from it.
+    /// Sets the external revision of the plan in force; further changes are counted from it.
     pub fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
     }
 
-    /// Only what lies ahead is planned: what was to happen earlier has its time behind it.
+    /// Schedules future changes only; those in the past are ignored.
     fn plan_changes(&mut self, plan: &Plan) {
         self.timeline.clear();
         for planned in &plan.timeline {
@@ -102,7 +102,7 @@ impl Network {
     }
 
     pub(super) fn planned(&mut self, place: usize) {
-        // An event of an earlier timeline finds no plan for this moment.
+        // An event of an earlier timeline has no plan for this moment.
         let Some((_, plan)) = self.timeline.get(place).filter(|one| one.0 == self.now) else {
             return;
         };
@@ -163,7 +163,7 @@ impl Network {
         let post = &mut self.units[component].posts[place];
         match (&mut post.service, rules.usl_concurrency) {
             (Some(service), Some(usl)) => service.set_law(now, Law::Usl(usl)),
-            // Visits in service time stay with the station; alone, each is at full speed.
+            // Visits in service time stay at the station, which serves each at full speed.
             (Some(service), None) => service.set_law(now, Law::Unlimited),
             (none, Some(usl)) => *none = Some(Sharing::new(Law::Usl(usl))),
             (None, None) => {}
@@ -175,8 +175,8 @@ impl Network {
     }
 }
 
-/// What a plan would change that a running system keeps: a path, and what would be other there. Only
-/// the first `components` of the running plan are its own.
+/// The differences of a plan that a running system does not allow: a path, and the difference. Only the
+/// first `components` of the running plan are its own.
 pub(crate) fn differences(
     running: &Plan,
     components: usize,

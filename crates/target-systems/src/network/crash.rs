@@ -1,4 +1,4 @@
-//! Memory that runs out, garbage that is collected, machines that crash and come back.
+//! Memory exhaustion, garbage collection, crashes of machines and their restart.
 
 use std::time::Duration;
 
@@ -11,20 +11,19 @@ use super::task::{Frame, Place, Visit};
 use super::{Network, nanos};
 use crate::plan::CrashAnswer;
 
-/// This much before a bound is reached, the event comes at that very time.
+/// An event at most this long before a bound is reached is scheduled for exactly that time.
 const CLOSE: Nanos = 1_000_000;
 
-/// When a level is looked at that reaches its bound at `at`: halfway there. Each request that leaks
-/// brings the bound nearer, and an event that is planned already cannot be taken back: events for
-/// the bound itself would be as many as requests. What is planned halfway stays good until the
-/// bound has come nearer by half.
+/// When to check a level that reaches its bound at `at`: halfway there. Each leaking request brings the
+/// bound nearer, and a scheduled event cannot be cancelled: events for the bound itself would be as many as
+/// requests. An event scheduled halfway remains valid until the remaining time has halved.
 fn look(now: Nanos, at: Nanos) -> Nanos {
     let left = at.saturating_sub(now);
     if left <= CLOSE { at } else { now + left / 2 }
 }
 
 impl Network {
-    /// Crashes an instance at will. False: there is no such instance, or it is not up.
+    /// Crashes an instance on request. Returns false if there is no such instance, or it is not up.
     pub fn crash(&mut self, now: Duration, host: usize, instance: usize) -> bool {
         self.input_at(now);
         let machines = self.domains.get(host).map(|domain| &domain.machines);
@@ -37,11 +36,11 @@ impl Network {
         true
     }
 
-    /// Does what the level of a machine's memory asks for.
+    /// Acts on the level of a machine's memory.
     pub(super) fn press(&mut self, host: usize, machine: u32) {
         let now = self.now;
         let one = &mut self.domains[host].machines[machine as usize];
-        // A removed one finishes what it has; one that is down or starting has nothing yet.
+        // A removed machine finishes its work; one that is down or starting has none yet.
         if one.memory.bounds.limit.is_none() || !one.is_up() {
             return;
         }
@@ -57,7 +56,7 @@ impl Network {
         self.expect_memory(host, machine);
     }
 
-    /// An event for the time at which a leak alone reaches the next bound.
+    /// Schedules an event for the time at which a leak alone reaches the next bound.
     fn expect_memory(&mut self, host: usize, machine: u32) {
         let one = &mut self.domains[host].machines[machine as usize];
         let Some(at) = one.memory.next(self.now) else {
@@ -80,7 +79,7 @@ impl Network {
         }
     }
 
-    /// The CPU stands still while garbage is collected.
+    /// Stops the CPU during a garbage collection.
     fn stop_cpu(&mut self, host: usize, machine: u32) {
         let garbage = self.loaded.plan.hosts[host].garbage;
         let pause = garbage.map_or(0, |garbage| nanos(garbage.pause));
@@ -105,7 +104,7 @@ impl Network {
         }
     }
 
-    /// What was in flight on the machine ends, and what it kept is lost.
+    /// Ends the work in flight on the machine, and removes its stored entries.
     pub(super) fn crash_machine(&mut self, host: usize, machine: u32) {
         let now = self.now;
         let rules = &self.loaded.plan.hosts[host];
@@ -136,7 +135,8 @@ impl Network {
         self.domains[host].set_slowdown(&self.loaded.plan.hosts[host]);
     }
 
-    /// Tasks with a visit on a machine that is gone end, or go back to who can repeat it.
+    /// Ends tasks with a visit on a crashed machine, or returns them to the frame that can repeat the
+    /// visit.
     fn doom(&mut self, host: usize) {
         let failed = self.crash_answer(host);
         let tasks: Vec<Id> = self.tasks.ids().collect();
@@ -148,7 +148,7 @@ impl Network {
             if !task.frames.iter().any(|frame| lost(&frame)) {
                 continue;
             }
-            // A stage on another machine is finished first, unless that one is gone as well by now.
+            // A stage on another machine is finished first, unless that machine has also crashed.
             let inside = task.frames.last().filter(lost).is_some();
             let place = task.place;
             if let Some(task) = self.tasks.get_mut(id) {
@@ -166,7 +166,7 @@ impl Network {
         }
     }
 
-    /// The visit was on a machine that has crashed since.
+    /// Whether the visit was on a machine that has crashed since.
     pub(super) fn is_lost(&self, visit: &Visit) -> bool {
         let machines = &self.domains[visit.host].machines;
         let machine = machines.get(visit.machine as usize);
@@ -184,7 +184,7 @@ impl Network {
         }
     }
 
-    /// A machine takes work from now on.
+    /// Called when a machine begins to accept work.
     pub(super) fn up(&mut self, host: usize, machine: u32, life: u32) {
         let rules = &self.loaded.plan.hosts[host];
         let one = &mut self.domains[host].machines[machine as usize];

@@ -1,4 +1,4 @@
-//! What a visit demands, drawn from its own stream.
+//! The demands of a visit, drawn from its own random stream.
 
 use fault_profile::draw::{Purpose, Root};
 
@@ -17,7 +17,7 @@ pub(super) struct Drawn {
     pub(super) allocate_kb: f64,
 }
 
-/// What expressions of a request refer to.
+/// The values that the expressions of a request read.
 #[derive(Clone, Copy)]
 pub(super) struct Facts<'a> {
     pub(super) input: &'a Value,
@@ -26,7 +26,7 @@ pub(super) struct Facts<'a> {
     pub(super) stores: &'a [Store],
 }
 
-/// Times and sizes beyond this are cut off: sums of them stay far from overflow.
+/// Times and sizes are limited to this, so that sums do not overflow.
 const MAX_MS: f64 = 86_400_000.0;
 const MAX_KB: f64 = 1e9;
 const MAX_OPERATIONS: f64 = 1e9;
@@ -69,7 +69,7 @@ impl Drawn {
         allocate_kb: 0.0,
     };
 
-    /// The same for the same root and facts, whatever else was drawn.
+    /// Draws the demands; the same for the same root and facts, independent of other draws.
     pub(super) fn of(operation: &Operation, root: Root, facts: &Facts<'_>) -> Self {
         let mut sum = Sum::default();
         sum.add(&operation.demand, root, 1.0);
@@ -126,7 +126,7 @@ impl Sum {
         self.service_ms += draw(&demand.service_ms, Purpose::Visit);
         self.cpu_ms += draw(&demand.cpu_ms, Purpose::Cpu);
         self.network_kb += draw(&demand.network_kb, Purpose::Network);
-        // Sizes of the same visit come from streams of their own, apart from its times.
+        // Sizes come from streams that are independent of the times of the same visit.
         let sizes = root.word(SIZES);
         let size = |amount: &Option<Amount>, purpose: Purpose| {
             amount
@@ -144,7 +144,7 @@ impl Sum {
     }
 }
 
-/// Tells the streams of sizes from those of times.
+/// Distinguishes the streams of sizes from those of times.
 const SIZES: u64 = u64::MAX;
 
 fn time(ms: f64) -> Nanos {

@@ -1,4 +1,4 @@
-//! The items of an `each` step: in sequence, at once, or along a graph.
+//! The items of an `each` step: sequential, parallel, or along a graph.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -85,8 +85,8 @@ impl Network {
     }
 }
 
-/// Places of items by the length of the longest way to them. Items on a circle, and edges from or
-/// to nowhere, hold nobody up. Each item and edge is looked at once.
+/// Indices of items, grouped by the length of the longest path to them. Items in a cycle, and edges from or
+/// to unknown items, delay nothing. Each item and edge is processed once.
 fn waves(items: &[Value], edges: &Value) -> Vec<Vec<usize>> {
     let mut places: HashMap<Cow<'_, str>, usize> = HashMap::new();
     for (place, item) in items.iter().enumerate() {
@@ -122,7 +122,7 @@ fn waves(items: &[Value], edges: &Value) -> Vec<Vec<usize>> {
         next.sort_unstable();
         waves.push(std::mem::replace(&mut wave, next));
     }
-    // What is left is on a circle, or behind one.
+    // The remaining items are in a cycle, or after one.
     let rest: Vec<usize> = (0..items.len()).filter(|&place| left[place]).collect();
     waves.extend((!rest.is_empty()).then_some(rest));
     waves

@@ -8,18 +8,18 @@ use super::slab::Id;
 /// Nanoseconds since the origin.
 pub(super) type Nanos = u64;
 
-/// Order at equal times.
+/// The order of events at equal times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(super) enum Class {
     Departure = 0,
     Change = 1,
-    /// Inputs are no events of the heap; they come where this class stands.
+    /// Inputs are not events of the heap; this is their position in the order.
     Arrival = 2,
     Expiry = 3,
 }
 
-/// Which station of a machine.
+/// A station of a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Resource {
     Cpu,
@@ -27,36 +27,36 @@ pub(super) enum Resource {
     Link,
 }
 
-/// What happens.
+/// The kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
-    /// A job of this station may be done.
+    /// A job of this station may be complete.
     Station {
         host: u32,
         machine: u32,
         resource: Resource,
     },
-    /// A job of a component's shared service time may be done.
+    /// A job of a component's shared service time may be complete.
     Service {
         component: u32,
         machine: u32,
     },
-    /// A time that is nobody else's is over.
+    /// A time that belongs to a single task is over.
     Delay {
         task: Id,
         wait: u32,
     },
-    /// A batch goes although it is not full.
+    /// A batch is sent although it is not full.
     Batch {
         component: u32,
         number: u32,
     },
-    /// A CPU goes on after a collection of garbage.
+    /// A CPU resumes after a garbage collection.
     Resume {
         host: u32,
         machine: u32,
     },
-    /// A machine takes work from now on.
+    /// A machine begins to accept work.
     Up {
         host: u32,
         machine: u32,
@@ -73,7 +73,7 @@ pub(super) enum What {
     Planned {
         place: u32,
     },
-    /// Patience with a queue or pool is over.
+    /// The maximum waiting time in a queue or pool is over.
     Patience {
         task: Id,
         wait: u32,
@@ -86,7 +86,7 @@ pub(super) enum What {
     Deadline {
         request: Id,
     },
-    /// An entry of the store may be too old.
+    /// An entry of the store may have expired.
     Store {
         store: u32,
     },
@@ -123,15 +123,15 @@ impl Ord for Event {
     }
 }
 
-/// What lies ahead.
+/// The scheduled events.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Events {
     heap: BinaryHeap<Reverse<Event>>,
-    /// Events that were planned in the order of their times, such as deadlines, which are as many as
-    /// requests of their length and mostly nothing when they come: not in the way of the heap's.
+    /// Events scheduled in the order of their times, such as deadlines: there are as many as requests, and
+    /// most have no effect, so they are kept out of the heap.
     line: VecDeque<Event>,
     sequence: u64,
-    /// Events that have happened, inputs included.
+    /// The number of past events, including inputs.
     pub(super) happened: u64,
 }
 
@@ -141,7 +141,7 @@ impl Events {
         self.heap.push(Reverse(event));
     }
 
-    /// As [`Self::push`], cheaper where events of this kind come in the order of their times.
+    /// Like [`Self::push`], but cheaper if events of this kind are scheduled in the order of their times.
     pub(super) fn push_in_line(&mut self, at: Nanos, class: Class, what: What) {
         let event = self.event(at, class, what);
         if self.line.back().is_none_or(|last| *last < event) {
@@ -157,7 +157,7 @@ impl Events {
         Event { at, order, what }
     }
 
-    /// The first, and whether it stands in the line.
+    /// The first event, and whether it is in the queue `line`.
     fn first(&self) -> Option<(Event, bool)> {
         let heap = self.heap.peek().map(|one| one.0);
         match (heap, self.line.front()) {
@@ -167,7 +167,7 @@ impl Events {
         }
     }
 
-    /// The next event that stands before an input at `now`.
+    /// The next event that precedes an input at `now`.
     pub(super) fn pop_before(&mut self, now: Nanos) -> Option<Event> {
         let (next, is_in_line) = self.first()?;
         if (next.at, next.class()) >= (now, Class::Arrival) {
@@ -182,7 +182,7 @@ impl Events {
         Some(next)
     }
 
-    /// When `pop_before` has something next.
+    /// The time of the next event for `pop_before`.
     pub(super) fn next_at(&self) -> Option<Nanos> {
         let (next, _) = self.first()?;
         Some(next.at + u64::from(next.class() == Class::Expiry))
@@ -221,7 +221,7 @@ mod tests {
         let store = |store| What::Store { store };
         events.push_in_line(10, Class::Expiry, store(0));
         events.push(10, Class::Expiry, store(1));
-        // Earlier than the last in line.
+        // Earlier than the last one in the queue.
         events.push_in_line(7, Class::Expiry, store(2));
         events.push_in_line(10, Class::Expiry, store(3));
         events.push(12, Class::Departure, store(4));

@@ -13,7 +13,7 @@ use super::task::{Frame, Key};
 use super::{Network, nanos};
 
 impl Network {
-    /// Faults of the component: more latency, and perhaps a failure at the end.
+    /// Applies the faults of the component: additional latency, and possibly a failure at the end.
     pub(super) fn inject(&mut self, id: Id, drawn: &mut Drawn) {
         let now = Duration::from_nanos(self.now);
         let Some(task) = self.tasks.get_mut(id) else {
@@ -28,7 +28,7 @@ impl Network {
             return;
         };
         let arrival = &request.arrival;
-        // Visits of one request draw apart, by their own streams.
+        // Each visit of a request has its own random stream.
         let number = visit.root.draws(Purpose::Choice).next_word();
         let decision = model.decide(&fault_profile::Request {
             tenant: &arrival.tenant,

@@ -1,18 +1,18 @@
-//! One server in order of arrival: a disk, a link.
+//! A single server in order of arrival: a disk or a link.
 
 use std::collections::VecDeque;
 
 use super::event::Nanos;
 use super::slab::Id;
 
-/// What a job takes: service = operations × time of one + bytes × time of one.
+/// The demand of a job: service = operations × time per operation + bytes × time per byte.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Load {
     pub(super) operations: f64,
     pub(super) bytes: f64,
 }
 
-/// Times of one operation and one byte, seconds; 0 where unlimited.
+/// Seconds per operation and per byte; 0 if unlimited.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Pace {
     pub(super) operation_s: f64,
@@ -23,10 +23,10 @@ pub(super) struct Pace {
 pub(super) struct Fifo {
     pace: Pace,
     line: VecDeque<(Id, Load)>,
-    /// When the first in line began, and when it is done.
+    /// The start of the first job in the queue, and its end.
     began: Nanos,
     done: Nanos,
-    /// Of jobs that are done.
+    /// The busy time of completed jobs.
     busy: Nanos,
     operations: f64,
     bytes: f64,
@@ -47,12 +47,12 @@ impl Fifo {
         }
     }
 
-    /// Service time of a load, without waiting.
+    /// The service time of a load, without waiting.
     pub(super) fn service(&self, load: Load) -> Nanos {
         self.pace.service(load)
     }
 
-    /// Counts a load, and says whether it takes time.
+    /// Adds a load, and returns whether it takes time.
     pub(super) fn join(&mut self, now: Nanos, task: Id, load: Load) -> bool {
         self.operations += load.operations;
         self.bytes += load.bytes;
@@ -72,7 +72,7 @@ impl Fifo {
         (!self.line.is_empty()).then_some(self.done)
     }
 
-    /// A job that is done by `now`.
+    /// A job that is complete by `now`.
     pub(super) fn pop(&mut self, now: Nanos) -> Option<Id> {
         self.next().filter(|done| *done <= now)?;
         let (task, _) = self.line.pop_front()?;
@@ -89,7 +89,7 @@ impl Fifo {
         self.line.clear();
     }
 
-    /// The one in service has the same share of its work left.
+    /// Changes the pace; the job in service keeps the same remaining share of its work.
     pub(super) fn set_pace(&mut self, now: Nanos, pace: Pace) {
         let before = self.pace;
         self.pace = pace;
@@ -101,7 +101,7 @@ impl Fifo {
         self.done = now.max(self.began) + (left * pace.service(*load) as f64).ceil() as u64;
     }
 
-    /// Time in service by `now`, nanoseconds.
+    /// The busy time by `now`, in nanoseconds.
     pub(super) fn busy_ns(&self, now: Nanos) -> Nanos {
         if self.line.is_empty() {
             return self.busy;
@@ -129,7 +129,7 @@ impl Pace {
     }
 }
 
-/// A day: more than any deadline, and far from where sums of times overflow.
+/// A day: longer than any deadline, and far from an overflow of sums of times.
 const MAX_SERVICE_NS: f64 = 86_400e9;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Tasks: how they go through the steps of a flow.
+//! Tasks: their progress through the steps of a flow.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,7 @@ impl Network {
         }
     }
 
-    /// Does what the innermost frame has next.
+    /// Performs the next action of the innermost frame.
     fn go_on(&mut self, id: Id) -> Flow {
         let Some(task) = self.tasks.get_mut(id) else {
             return Flow::Wait;
@@ -71,7 +71,7 @@ impl Network {
         }
     }
 
-    /// The frames that are used up by going on.
+    /// Continues the frames that are consumed by that.
     fn go_on_taking(&mut self, id: Id) -> Flow {
         let frame = self.tasks.get_mut(id).and_then(|task| task.frames.pop());
         match frame {
@@ -134,7 +134,7 @@ impl Network {
         }
     }
 
-    /// Goes through a block, then comes back.
+    /// Runs a block, then returns to the current frame.
     pub(super) fn inside(&mut self, id: Id, block: &Block, root: Root) -> Flow {
         if !block.is_empty() {
             self.push_frame(
@@ -149,7 +149,7 @@ impl Network {
         Flow::On
     }
 
-    /// Goes through blocks at once, each with an item of its own, and waits for all.
+    /// Runs blocks in parallel, each with its own item, and waits for all.
     pub(super) fn fork(&mut self, id: Id, blocks: Vec<(Block, Root, Option<Value>)>) -> Flow {
         let frames = blocks.into_iter().map(|(block, root, item)| {
             let steps = Frame::Steps {
@@ -166,7 +166,7 @@ impl Network {
         self.join(id)
     }
 
-    /// A task that this one waits for.
+    /// Spawns a task for which this one waits.
     pub(super) fn spawn_child(
         &mut self,
         id: Id,
@@ -215,7 +215,7 @@ impl Network {
         Flow::On
     }
 
-    /// The next of several visits, when the one before succeeded.
+    /// The next of several visits, after the previous one succeeded.
     fn next_attempt(&mut self, id: Id) -> Flow {
         let Some(task) = self.tasks.get_mut(id) else {
             return Flow::Wait;
@@ -246,7 +246,7 @@ impl Network {
         }
     }
 
-    /// A visit of a task of its own, so that its caller can stop waiting.
+    /// Runs a visit in its own task, so that its caller can stop waiting.
     fn enter_within(&mut self, id: Id, entering: Entering, timeout: Duration) -> Flow {
         self.spawn_child(id, vec![Frame::Enter(Box::new(entering))], None);
         let wait = self.rest(id, Place::Children);
@@ -265,7 +265,7 @@ impl Network {
         }
     }
 
-    /// Leaves frames because of a failure. True: some frame goes on nevertheless.
+    /// Leaves frames because of a failure. Returns true if a frame continues nevertheless.
     fn unwind(&mut self, id: Id, failed: Failed) -> bool {
         self.abandon_children(id);
         while let Some(frame) = self.tasks.get_mut(id).and_then(|task| task.frames.pop()) {
@@ -277,7 +277,7 @@ impl Network {
         false
     }
 
-    /// Leaves a frame because of a failure. True: it goes on nevertheless.
+    /// Leaves a frame because of a failure. Returns true if it continues nevertheless.
     fn drop_frame(&mut self, id: Id, frame: Frame, failed: &Failed) -> bool {
         match frame {
             Frame::Visit(visit) => self.close(id, *visit, Some(failed)),
@@ -345,19 +345,19 @@ impl Network {
         self.enter(id, entering)
     }
 
-    /// The hash of an operation's names, as the plan has them that the request came under.
+    /// The hash of an operation's names in the plan under which the request arrived.
     pub(super) fn salt(&self, id: Id, call: Call) -> u64 {
         let request = self.requests.get(self.request_of(id));
         let loaded = request.map_or(&self.loaded, |request| &request.loaded);
         loaded.salt(call)
     }
 
-    /// The request of a task; of one that is gone, an id that nothing has.
+    /// The request of a task; for a task that has ended, an id that is not in use.
     pub(super) fn request_of(&self, id: Id) -> Id {
         self.tasks.get(id).map_or(id, |task| task.request)
     }
 
-    /// What the expressions of a task refer to.
+    /// The values that the expressions of a task read.
     pub(super) fn facts(&self, id: Id) -> Facts<'_> {
         let task = self.tasks.get(id);
         let request = task.and_then(|task| self.requests.get(task.request));
@@ -379,7 +379,7 @@ impl Network {
         self.facts(id).number(expression)
     }
 
-    /// A number of times.
+    /// The value of an expression as a number of repetitions.
     pub(super) fn count(&self, id: Id, expression: &Expression) -> u32 {
         self.number(id, expression).min(MAX_TIMES) as u32
     }

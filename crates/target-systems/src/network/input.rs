@@ -1,4 +1,4 @@
-//! What comes from outside, as a log keeps it.
+//! External inputs, in the form of a log.
 
 use std::time::Duration;
 
@@ -9,47 +9,47 @@ use super::socket::Socket;
 use super::task::{Arrival, Ticket};
 use crate::plan::Plan;
 
-/// Everything that can be done to a system. A network is a function of its first plan and these,
-/// each with its time.
+/// All external inputs of a system. A network is a function of its first plan and of its inputs, each with
+/// its time.
 #[derive(Debug, Clone)]
 pub enum Input {
     Arrive(Arrival),
     Leave(Ticket),
     Change(Box<Plan>),
-    /// Places in the plan's hosts and in the host's instances.
+    /// Index of the host in the plan, and of the instance in the host.
     Crash {
         host: usize,
         instance: usize,
     },
-    /// Place in the plan's components.
+    /// Index in the plan's components.
     Open {
         component: usize,
     },
     Close(Socket),
-    /// Place in the plan's stores.
+    /// Index in the plan's stores.
     Populate {
         store: usize,
         rows: usize,
     },
-    /// Takes populated rows away again.
+    /// Removes populated rows.
     Withdraw {
         store: usize,
         rows: usize,
     },
 }
 
-/// What an input did.
+/// The effect of an input.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     Arrived(Ticket),
     Changed(Result<u64, Refusal>),
     Opened(Result<Socket, Failed>),
-    /// Whether there was anything to do it to.
+    /// Whether the input had an effect.
     Done(bool),
 }
 
 impl Network {
-    /// Does what an input says, as the method of its name does.
+    /// Applies an input by calling the corresponding method.
     pub fn apply(&mut self, now: Duration, input: Input) -> Effect {
         match input {
             Input::Arrive(arrival) => Effect::Arrived(self.arrive(now, arrival)),

@@ -1,4 +1,4 @@
-//! What is counted.
+//! Counters of the network.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::event::Nanos;
 use super::outcome::Cause;
 
-/// A number of things present, and its exact integral over time.
+/// A number of things, and its exact integral over time.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Level {
     count: u64,
@@ -46,7 +46,7 @@ impl Causes {
         }
     }
 
-    /// By `error_type`; those that have happened.
+    /// The causes that have occurred, by `error_type`.
     pub(super) fn by_name(&self) -> BTreeMap<Arc<str>, u64> {
         let mut by_name = self.declared.clone();
         for (cause, count) in Cause::ALL.iter().zip(&self.counts) {
@@ -58,21 +58,21 @@ impl Causes {
     }
 }
 
-/// The system's books.
+/// The counters of the system.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ledger {
     pub(super) arrived: u64,
     pub(super) succeeded: u64,
-    /// Of requests.
+    /// Failures of requests.
     pub(super) failed: Causes,
-    /// Clients that left before their answer.
+    /// Clients that disconnected before their response.
     pub(super) left: u64,
-    /// Time in the system, of all requests that ended.
+    /// Time in the system of all requests that ended.
     pub(super) residence: u128,
-    /// Requests in the house.
+    /// Requests in the system.
     pub(super) level: Level,
     pub(super) background_begun: u64,
     pub(super) background_ended: u64,
-    /// Of work in the background.
+    /// Failures of background work.
     pub(super) background_failed: Causes,
 }

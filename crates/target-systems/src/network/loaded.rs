@@ -1,4 +1,4 @@
-//! A plan made ready to run: what is derived from it once.
+//! A plan prepared for running: data that is derived once.
 
 use fault_profile::draw::{Draws, Purpose, Root};
 use rand_distr::{Distribution, Zipf};
@@ -11,11 +11,11 @@ use crate::plan::{
     Balance, Call, Component, Demand, Operation, Plan, Popularity, Population, Queue, Store,
 };
 
-/// A plan that is in force. The edge stands behind the plan's own components as one more.
+/// A plan in force. The edge follows the plan's own components as an additional one.
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) plan: Plan,
-    /// Place of the edge among the components.
+    /// Index of the edge among the components.
     pub(super) edge: usize,
     /// Hash of the seed and the system's name.
     pub(super) root: Root,
@@ -26,7 +26,7 @@ pub(super) struct Loaded {
     repeats: Vec<bool>,
 }
 
-/// Keys to draw from.
+/// The distribution of a cache's keys.
 #[derive(Debug)]
 enum Keys {
     Uniform(u64),
@@ -80,7 +80,7 @@ impl Loaded {
         self.salts[call.component][call.operation]
     }
 
-    /// A key of a component's population.
+    /// A random key of a component's population.
     pub(super) fn draw_key(&self, component: usize, draws: &mut Draws) -> u64 {
         match &self.populations[component] {
             Some(Keys::Uniform(keys)) => (draws.unit() * *keys as f64) as u64,
@@ -89,8 +89,8 @@ impl Loaded {
         }
     }
 
-    /// Whether a visit to this component counts as in flight in its host's memory: on the edge's
-    /// host, requests count, and what they visit there does not count again.
+    /// Whether a visit to this component counts as in flight in its host's memory: on the edge's host,
+    /// requests are counted, but not their visits there.
     pub(super) fn counts_in_flight(&self, component: usize) -> bool {
         component == self.edge || self.component(component).host != self.plan.edge.host
     }
@@ -111,7 +111,7 @@ impl Loaded {
     }
 }
 
-/// Every request's first visit: it takes the edge's CPU and link, and holds the flow.
+/// The first visit of every request: it uses the edge's CPU and link, and its hold is the flow.
 fn edge_component(plan: &Plan) -> Component {
     let demand = Demand {
         cpu_ms: plan.edge.cpu_ms.clone(),

@@ -1,4 +1,4 @@
-//! A host's instances while they run.
+//! The instances of a host at run time.
 
 use std::time::Duration;
 
@@ -9,34 +9,34 @@ use super::nanos;
 use super::sharing::{Law, Sharing};
 use crate::plan::Host;
 
-/// Whether a machine takes work.
+/// Whether a machine accepts work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Up,
-    /// Takes work from the `Up` event on.
+    /// Accepts work from the `Up` event on.
     Starting {
         up_at: Nanos,
     },
-    /// Crashed; until `detected_at` it is still sent its share.
+    /// Crashed; until `detected_at` it still receives its share.
     Down {
         detected_at: Nanos,
         up_at: Nanos,
     },
-    /// Removed; finishes what it has.
+    /// Removed; finishes its current work.
     Off,
 }
 
-/// A machine whose base alone exceeds its memory crashes whenever it is up: time has to pass.
+/// A machine whose base alone exceeds its memory crashes whenever it is up; this minimum lets time pass.
 const SHORTEST_RESTART: Duration = Duration::from_millis(1);
 
 /// One instance of a host.
 #[derive(Debug, Clone)]
 pub(super) struct Machine {
     pub(super) state: State,
-    /// Counts crashes and removals: what began in another life is not here any more.
+    /// Counts crashes and removals: work that began in an earlier life no longer exists.
     pub(super) life: u32,
     pub(super) cpu: Sharing,
-    /// While garbage is collected, until then.
+    /// The end of the current garbage collection.
     pub(super) paused_until: Nanos,
     pub(super) paused: Nanos,
     pub(super) disk: Fifo,
@@ -50,13 +50,13 @@ pub(super) struct Machine {
 pub(super) struct Domain {
     /// Never shrinks: removed machines are `Off`.
     pub(super) machines: Vec<Machine>,
-    /// Instances that are wanted.
+    /// The target number of instances.
     pub(super) wanted: usize,
     /// Factor on CPU and service time by the law of `usl_instances`.
     pub(super) slowdown: f64,
-    /// Core-seconds of work and the time when instances were last decided on.
+    /// Core-seconds of work and the time of the last scaling decision.
     pub(super) last_scaled: (f64, Nanos),
-    /// An autoscale event is on its way.
+    /// Whether an autoscale event is scheduled.
     pub(super) scaling: bool,
 }
 
@@ -78,7 +78,7 @@ impl Machine {
         machine
     }
 
-    /// Takes the host's limits from now on.
+    /// Applies the host's limits from now on.
     pub(super) fn obey(&mut self, host: &Host, ageing: f64, now: Nanos) {
         self.cpu.set_law(now, law(host));
         self.disk.set_pace(now, disk_pace(host));
@@ -90,7 +90,7 @@ impl Machine {
         self.state == State::Up
     }
 
-    /// Whether it is sent work.
+    /// Whether the machine receives work.
     pub(super) fn in_rotation(&self, now: Nanos) -> bool {
         match self.state {
             State::Up => true,
@@ -99,7 +99,7 @@ impl Machine {
         }
     }
 
-    /// When it will take work, if that is known.
+    /// When the machine will accept work, if that is known.
     pub(super) fn up_at(&self) -> Option<Nanos> {
         match self.state {
             State::Starting { up_at } | State::Down { up_at, .. } => Some(up_at),
@@ -138,7 +138,7 @@ impl Domain {
         domain
     }
 
-    /// By the instances that are up.
+    /// Updates the slowdown for the number of instances that are up.
     pub(super) fn set_slowdown(&mut self, host: &Host) {
         let up = self.up();
         self.slowdown = host.usl_instances.map_or(1.0, |usl| usl.slowdown(up));

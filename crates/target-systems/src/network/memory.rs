@@ -3,11 +3,11 @@
 
 use super::event::Nanos;
 
-/// What a level obeys; everything in kB, leak rates aged.
+/// The parameters of a level; everything in kB, with aged leak rates.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Bounds {
     pub(super) limit: Option<f64>,
-    /// Where garbage is collected; `None`: it is not kept.
+    /// The level at which garbage is collected; `None`: garbage is not modelled.
     pub(super) collect_at: Option<f64>,
     pub(super) base: f64,
     pub(super) per_in_flight: f64,
@@ -22,26 +22,26 @@ pub(super) struct Memory {
     pub(super) stores: f64,
     pub(super) caches: f64,
     pub(super) sockets: f64,
-    /// Without what leaks in time since `leaking_since`: tiny shares added to a large number
-    /// would be lost.
+    /// Excludes the leak over time since `leaking_since`: tiny amounts added to a large number would be
+    /// lost.
     leaked: f64,
     leaking_since: Nanos,
     garbage: f64,
     pub(super) collections: u64,
-    /// The earliest of the events that are on their way to this level.
+    /// The earliest scheduled event for this level.
     pub(super) scheduled: Option<Nanos>,
 }
 
-/// How far a sum of the parts of a level may be off, as a share of it.
+/// Maximum relative rounding error of the sum of a level's parts.
 const ROUNDINGS: f64 = 8.0 * f64::EPSILON;
 
-/// What a level asks for.
+/// The state of a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pressure {
     None,
     /// Garbage was collected.
     Collected,
-    /// There is not enough, though garbage was collected.
+    /// The memory is exhausted even after garbage was collected.
     Exceeded,
 }
 
@@ -55,7 +55,7 @@ impl Memory {
         }
     }
 
-    /// A request comes, or a visit.
+    /// A request or a visit begins.
     pub(super) fn enter(&mut self) {
         self.in_flight += 1;
         self.leaked += self.bounds.leak_per_request;
@@ -100,13 +100,13 @@ impl Memory {
             + self.leaked
     }
 
-    /// How much may be added before anything happens; `None`: without bound.
+    /// The amount that may be added before a bound is reached; `None`: unlimited.
     pub(super) fn room(&self, now: Nanos) -> Option<f64> {
         Some(self.bounds.limit? - self.used(now))
     }
 
-    /// Collects what is due. While the CPU is stopped by a collection, no other begins unless
-    /// there is not enough.
+    /// Collects garbage if it is due. While the CPU is stopped by a collection, no other begins unless
+    /// memory is exhausted.
     pub(super) fn settle(&mut self, now: Nanos, collecting: bool) -> Pressure {
         let Some(limit) = self.bounds.limit else {
             return Pressure::None;
@@ -134,13 +134,13 @@ impl Memory {
         let used = self.used(now);
         let collect_at = self.bounds.collect_at.filter(|_| self.garbage > 0.0);
         let bound = collect_at.filter(|at| *at > used).unwrap_or(limit);
-        // Some roundings more, so that the bound has been passed for certain: an event that comes
-        // too early and finds the level where it was would be repeated without end.
+        // A margin of several rounding errors, so that the bound has been passed for certain: an event that
+        // is too early would find the level unchanged, and be repeated endlessly.
         let left_s = ((bound - used).max(0.0) + used.max(bound) * ROUNDINGS) / rate;
         Some(now.saturating_add((left_s * 1e9).ceil() as u64 + 1))
     }
 
-    /// As after a restart: nothing but the base.
+    /// Resets the level as after a restart: only the base remains.
     pub(super) fn reset(&mut self, now: Nanos) {
         *self = Self {
             bounds: self.bounds,

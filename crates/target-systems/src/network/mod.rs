@@ -1,9 +1,8 @@
 //! The simulated system: a queueing network in the caller's time.
 //!
-//! [`Network`] is a function of its plan and its inputs, each with its time: it reads no clock,
-//! does no I/O and owns no randomness. Events happen at their own times, in the order (time,
-//! class, sequence); inputs stand behind the departures and changes of the same nanosecond and
-//! before what expires in it. A call that comes late shifts nothing.
+//! [`Network`] is a function of its plan and its inputs, each with its time: it reads no clock, does no I/O
+//! and owns no randomness. Events are processed in the order (time, class, sequence); at equal nanoseconds,
+//! inputs follow departures and changes, and precede expiries. A late call does not shift any event.
 
 mod balance;
 mod bound;
@@ -72,7 +71,7 @@ pub use reading::{
 pub use socket::Socket;
 pub use task::{Arrival, Finished, Key, Ticket, Touched, VisitRecord};
 
-/// How much is kept of each request.
+/// The level of detail recorded for each request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
     /// Its visits, for the journal.
@@ -81,24 +80,24 @@ pub enum Detail {
     Totals,
 }
 
-/// A simulated system. All times are since one origin that the caller chooses.
+/// A simulated system. All times are relative to one origin that the caller chooses.
 #[derive(Debug)]
 pub struct Network {
     loaded: Arc<Loaded>,
     revision: u64,
-    /// Planned changes that have not happened.
+    /// Future planned changes.
     timeline: Vec<(Nanos, Arc<Plan>)>,
     detail: Detail,
     now: Nanos,
     events: Events,
     requests: Slab<Request>,
     tasks: Slab<Task>,
-    /// Tasks that can go on.
+    /// Tasks that can continue.
     ready: VecDeque<Id>,
-    /// Machines (host, machine, life) whose memory is exceeded.
+    /// Machines (host, machine, life) whose memory is exhausted.
     exceeded: Vec<(usize, u32, u32)>,
     domains: Vec<Domain>,
-    /// Of each component, and the edge.
+    /// One for each component, and one for the edge.
     units: Vec<Unit>,
     buffers: Vec<Buffer>,
     pools: Vec<Pool>,
@@ -120,7 +119,7 @@ impl Network {
     /// An idle system at time 0.
     ///
     /// # Errors
-    /// What [`Plan::problems`] finds.
+    /// The problems found by [`Plan::problems`].
     pub fn new(plan: Plan, detail: Detail) -> Result<Self, Vec<String>> {
         let problems = plan.problems();
         if !problems.is_empty() {
@@ -154,33 +153,33 @@ impl Network {
         Ok(network)
     }
 
-    /// Lets everything happen that comes before an input at `now`.
+    /// Processes all events that precede an input at `now`.
     pub fn advance(&mut self, now: Duration) {
         self.advance_to(nanos(now));
     }
 
-    /// When [`Self::advance`] next has something to do.
+    /// The time of the next event for [`Self::advance`].
     pub fn next_event(&self) -> Option<Duration> {
         self.events.next_at().map(Duration::from_nanos)
     }
 
-    /// Requests that have ended since this was last called, in the order of their ends.
+    /// Requests that have ended since the last call, in the order of their ends.
     pub fn finished(&mut self) -> std::vec::Drain<'_, Finished> {
         self.finished.drain(..)
     }
 
-    /// As [`Self::finished`], into an empty list whose room is used again.
+    /// Like [`Self::finished`], into an empty list whose allocation is reused.
     pub fn take_finished(&mut self, into: &mut Vec<Finished>) {
         std::mem::swap(&mut self.finished, into);
         self.finished.clear();
     }
 
-    /// Connections that the system closed since this was last called.
+    /// Connections that the system has closed since the last call.
     pub fn closed(&mut self) -> std::vec::Drain<'_, Socket> {
         self.closed.drain(..)
     }
 
-    /// The plan in force. The edge stands behind its components as one more.
+    /// The plan in force. The edge follows its components as an additional one.
     pub fn plan(&self) -> &Plan {
         &self.loaded.plan
     }
@@ -189,29 +188,29 @@ impl Network {
         self.revision
     }
 
-    /// The time up to which everything has happened.
+    /// The time up to which all events have been processed.
     pub fn now(&self) -> Duration {
         Duration::from_nanos(self.now)
     }
 
-    /// Events that have happened, inputs included.
+    /// The number of past events, including inputs.
     pub fn events(&self) -> u64 {
         self.events.happened
     }
 
-    /// Everything that is kept about requests, tasks, events and sockets, in pieces: what memory
-    /// grows with.
+    /// The number of stored items of requests, tasks, events and sockets, which determines the memory in
+    /// use.
     pub fn pieces(&self) -> usize {
         self.requests.len() + self.tasks.len() + self.events.len() + self.sockets.len()
     }
 
-    /// Everything that comes before an input at `now`, and the input counts as one more.
+    /// Processes all events that precede an input at `now`, and counts the input as a further event.
     fn input_at(&mut self, now: Duration) {
         self.advance_to(nanos(now));
         self.events.happened += 1;
     }
 
-    /// Time does not go backwards: an input from the past comes now.
+    /// Time does not go backwards: an input from the past is processed now.
     fn advance_to(&mut self, now: Nanos) {
         let now = now.max(self.now);
         while let Some(event) = self.events.pop_before(now) {
@@ -222,7 +221,7 @@ impl Network {
         self.now = now;
     }
 
-    /// Lets run what can run, until nothing can.
+    /// Runs all runnable tasks.
     fn settle(&mut self) {
         loop {
             if let Some((host, machine, life)) = self.exceeded.pop() {
@@ -265,7 +264,7 @@ impl Network {
         }
     }
 
-    /// A task goes on, once.
+    /// Makes a task runnable, once.
     fn wake(&mut self, id: Id) {
         let Some(task) = self.tasks.get_mut(id) else {
             return;
@@ -277,7 +276,7 @@ impl Network {
         }
     }
 
-    /// A task goes on if it is still in this wait.
+    /// Makes a task runnable if it is still in this wait.
     fn wake_from(&mut self, id: Id, wait: u32, place: Place) {
         let waits = |task: &Task| task.place == place && task.wait == wait;
         if self.tasks.get(id).is_some_and(waits) {
@@ -285,7 +284,7 @@ impl Network {
         }
     }
 
-    /// A task waits; gives the number of the wait.
+    /// Lets a task wait; returns the number of the wait.
     fn rest(&mut self, id: Id, place: Place) -> u32 {
         match self.tasks.get_mut(id) {
             Some(task) => {

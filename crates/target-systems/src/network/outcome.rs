@@ -1,9 +1,9 @@
-//! How requests and visits end.
+//! The outcomes of requests and visits.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Why something failed; each has a name that answers, journal and metrics share.
+/// The cause of a failure; its name is shared by responses, journal and metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
     BadRequest,
@@ -24,7 +24,7 @@ pub enum Cause {
 
 impl Cause {
     pub(super) const KINDS: usize = 12;
-    /// All but the declared ones.
+    /// All causes except the declared ones.
     pub(crate) const ALL: [Self; Self::KINDS] = [
         Self::BadRequest,
         Self::NotFound,
@@ -59,7 +59,7 @@ impl Cause {
         }
     }
 
-    /// Place in `ALL`; behind it for a declared one.
+    /// The index in `ALL`; after its end for a declared cause.
     pub(super) fn place(&self) -> usize {
         let same = |cause: &Self| cause == self;
         Self::ALL.iter().position(same).unwrap_or(Self::KINDS)
@@ -84,7 +84,7 @@ impl Cause {
         }
     }
 
-    /// The status that it has by itself.
+    /// The default status of the cause.
     pub(crate) fn status(&self) -> u16 {
         match self {
             Self::BadRequest => 400,
@@ -107,14 +107,14 @@ pub struct Failed {
     pub status: u16,
     /// Sent as `Retry-After`, rounded up to seconds.
     pub retry_after: Option<Duration>,
-    /// The connection is closed without an answer.
+    /// The connection is closed without a response.
     pub close: bool,
-    /// What is wrong with the request, where that is known.
+    /// Details of an invalid request, if known.
     pub detail: Option<Arc<str>>,
 }
 
 impl Failed {
-    /// With the cause's own status.
+    /// A failure with the default status of its cause.
     pub(super) fn new(cause: Cause) -> Self {
         Self {
             status: cause.status(),
@@ -144,14 +144,14 @@ impl Failed {
     }
 }
 
-/// How a request ended.
+/// The outcome of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     Succeeded {
         status: u16,
     },
     Failed(Failed),
-    /// Its client went away.
+    /// Its client disconnected.
     Left,
 }
 
@@ -164,7 +164,7 @@ impl Outcome {
         }
     }
 
-    /// The `error_type`; `None` for success and for clients that left.
+    /// The `error_type`; `None` for success and for disconnected clients.
     pub fn error_type(&self) -> Option<&str> {
         match self {
             Self::Failed(failed) => Some(failed.cause.name()),

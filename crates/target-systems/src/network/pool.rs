@@ -16,7 +16,7 @@ pub(super) struct Pool {
     pub(super) line: WaitQueue,
     pub(super) taken: u64,
     pub(super) timeouts: u64,
-    /// Waiting for connections, of all waits that are over.
+    /// Total waiting time for connections, of completed waits.
     pub(super) wait: u128,
     /// Connections in use.
     pub(super) level: Level,
@@ -36,7 +36,7 @@ impl Pool {
 }
 
 impl Network {
-    /// Takes a connection, or waits for one.
+    /// Acquires a connection, or waits for one.
     pub(super) fn connect(&mut self, id: Id, using: &Using, root: Root) -> Flow {
         let now = self.now;
         let rules = &self.loaded.plan.pools[using.pool];
@@ -71,7 +71,7 @@ impl Network {
         Flow::Wait
     }
 
-    /// The connection is there, or what it was for is done.
+    /// Called when the connection is available, or its steps are complete.
     pub(super) fn connected(&mut self, id: Id) -> Flow {
         let Some(task) = self.tasks.get_mut(id) else {
             return Flow::Wait;
@@ -90,7 +90,7 @@ impl Network {
         Flow::On
     }
 
-    /// Gives a connection back, or stops waiting for it.
+    /// Releases a connection, or stops waiting for it.
     pub(super) fn disconnect(&mut self, borrowing: &Borrowing) {
         let tasks = &self.tasks;
         let pool = &mut self.pools[borrowing.pool];
@@ -106,7 +106,7 @@ impl Network {
         });
     }
 
-    /// Free connections go to waiting requests.
+    /// Assigns free connections to waiting requests.
     pub(super) fn hand_out(&mut self, place: usize) {
         let size = self.loaded.plan.pools[place].size;
         while self.pools[place].in_use < size {

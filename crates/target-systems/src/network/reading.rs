@@ -1,4 +1,4 @@
-//! What a system shows of itself at a moment.
+//! A snapshot of a system's state and counters.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use super::Network;
 use super::machine::Machine;
 use super::nanos;
 
-/// A whole system. Counters only rise; integrals are exact, in things × nanoseconds.
+/// A whole system. Counters only increase; integrals are exact, in things × nanoseconds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     pub at: Duration,
@@ -17,31 +17,31 @@ pub struct Reading {
     pub succeeded: u64,
     /// Requests by `error_type`.
     pub failed: BTreeMap<Arc<str>, u64>,
-    /// Clients that left before their answer.
+    /// Clients that disconnected before their response.
     pub left: u64,
     pub in_flight: u64,
     /// Integral of `in_flight`.
     pub in_flight_integral: u128,
     /// Time in the system of all requests that ended, nanoseconds.
     pub residence: u128,
-    /// Time in the system of those in flight so far, nanoseconds.
+    /// Time in the system of the requests in flight so far, in nanoseconds.
     pub residence_in_flight: u128,
-    /// Messages and work that is done later.
+    /// Messages and jobs in the background.
     pub background_begun: u64,
     pub background_ended: u64,
     pub background_failed: BTreeMap<Arc<str>, u64>,
     pub hosts: Vec<HostReading>,
-    /// Of the plan's components, and the edge behind them.
+    /// The plan's components, followed by the edge.
     pub components: Vec<ComponentReading>,
     pub pools: Vec<PoolReading>,
     pub stores: Vec<StoreReading>,
 }
 
-/// A host and its instances, removed ones included.
+/// A host and its instances, including removed ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HostReading {
     pub name: Arc<str>,
-    /// Instances that are wanted.
+    /// The target number of instances.
     pub instances: usize,
     pub cpu_cores: Option<f64>,
     /// Its disk takes time.
@@ -49,7 +49,7 @@ pub struct HostReading {
     /// Its link takes time.
     pub has_network: bool,
     pub memory_limit_kb: Option<f64>,
-    /// From a crash until nothing more is sent to the instance, and until it takes work again.
+    /// The time from a crash until the instance receives no more work, and until it accepts work again.
     pub crash_detect: Duration,
     pub crash_restart: Duration,
     pub machines: Vec<MachineReading>,
@@ -64,7 +64,7 @@ pub struct MachineReading {
     pub cpu_busy_s: f64,
     /// Jobs that share the cores.
     pub cpu_jobs: usize,
-    /// Time that collections of garbage stopped the CPU for, to their ends.
+    /// Total time for which garbage collections stop the CPU.
     pub paused_s: f64,
     pub collections: u64,
     pub disk_operations: f64,
@@ -88,7 +88,7 @@ pub struct MachineReading {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ComponentReading {
     pub name: Arc<str>,
-    /// The host that it is on.
+    /// The host of the component.
     pub host: Arc<str>,
     pub begun: u64,
     pub completed: u64,
@@ -100,12 +100,12 @@ pub struct ComponentReading {
     pub residence: u128,
     /// Visits that had to wait for a slot.
     pub waited: u64,
-    /// Waiting for slots of all waits that are over, nanoseconds.
+    /// Total waiting time for slots, of completed waits, in nanoseconds.
     pub wait: u128,
     pub waiting: usize,
-    /// Slots that are held.
+    /// Slots in use.
     pub busy: usize,
-    /// Slots of all wanted instances; `None`: any number.
+    /// Slots of the target number of instances; `None`: unlimited.
     pub slots: Option<usize>,
     /// Visits sent to each instance.
     pub sent: Vec<u64>,
@@ -131,7 +131,7 @@ pub struct PoolReading {
     pub taken: u64,
     /// Waits for a connection that timed out.
     pub timeouts: u64,
-    /// Of all waits that are over, nanoseconds.
+    /// Total of completed waits, in nanoseconds.
     pub wait: u128,
 }
 
@@ -145,13 +145,12 @@ pub struct StoreReading {
     pub evicted: u64,
     pub expired: u64,
     pub refused: u64,
-    /// By crashes.
+    /// Entries lost by crashes.
     pub lost: u64,
 }
 
 impl Network {
-    /// What the system shows after everything that comes before an input at `now`; call
-    /// [`Self::advance`] first.
+    /// The state after all events that precede an input at `now`; call [`Self::advance`] first.
     pub fn read(&self, now: Duration) -> Reading {
         let now = nanos(now).max(self.now);
         let ledger = &self.ledger;

@@ -1,4 +1,4 @@
-//! What is kept of a visit.
+//! The record of a visit.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ impl Network {
     }
 }
 
-/// What a visit took of what it demanded; of one that failed, the stages that were over.
+/// The consumption of a visit; for a failed one, that of the completed stages.
 fn record_of(visit: &Visit, now: Nanos, failure: Option<&Failed>) -> VisitRecord {
     let over = |stage: Stage, time: Nanos| if visit.stage > stage { time } else { 0 };
     let cpu = over(Stage::Disk, visit.drawn.cpu);

@@ -1,4 +1,4 @@
-//! Requests: how they come in and how they end.
+//! Requests: their arrival and their end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,11 +15,11 @@ use super::task::{
 };
 use crate::plan::{Block, Call};
 
-/// Tenants with a rate limit of their own; beyond it all of them begin anew.
+/// Maximum number of tenants with a rate limit of their own; beyond it all limits are reset.
 const MAX_TENANTS: usize = 10_000;
 
 impl Network {
-    /// A request comes. It may have ended when this returns.
+    /// Starts a request. It may have ended when this returns.
     pub fn arrive(&mut self, now: Duration, arrival: Arrival) -> Ticket {
         self.input_at(now);
         self.ledger.arrived += 1;
@@ -33,7 +33,7 @@ impl Network {
         Ticket(id.word())
     }
 
-    /// The client of a request is gone. False: it had its answer.
+    /// Called when the client of a request has disconnected. Returns false if it had received its response.
     pub fn leave(&mut self, now: Duration, ticket: Ticket) -> bool {
         self.input_at(now);
         let left = self.end_early(Id::from_word(ticket.0), Outcome::Left);
@@ -86,7 +86,7 @@ impl Network {
             let what = What::Deadline { request: id };
             self.events.push_in_line(at, Class::Expiry, what);
         }
-        // Room for the edge, the flow and a visit, which is what most requests need.
+        // Space for the edge, the flow and a visit, which suffices for most requests.
         let mut frames = Vec::with_capacity(4);
         frames.push(self.at_the_edge(root, hold));
         let task = Task::new(id, frames);
@@ -128,7 +128,7 @@ impl Network {
         self.end_early(request, Outcome::Failed(Failed::new(Cause::Timeout)));
     }
 
-    /// Answers before the flow has ended; the rest is cancelled at its next stage.
+    /// Responds before the flow has ended; the rest is cancelled at its next stage.
     fn end_early(&mut self, id: Id, outcome: Outcome) -> bool {
         let Some(request) = self.requests.get(id).filter(|one| !one.answered) else {
             return false;
@@ -148,7 +148,7 @@ impl Network {
         true
     }
 
-    /// Waiting ends at once; a stage that has begun is finished first.
+    /// Cancels a task: waits end at once; a stage that has begun is finished first.
     pub(super) fn cancel(&mut self, id: Id) {
         let Some(task) = self.tasks.get_mut(id) else {
             return;
@@ -160,14 +160,14 @@ impl Network {
         }
     }
 
-    /// What this task waits for is cancelled, at any depth, and not waited for any more.
+    /// Cancels all tasks for which this one waits, at any depth, and stops waiting for them.
     pub(super) fn abandon_children(&mut self, parent: Id) {
         let Some(task) = self.tasks.get_mut(parent) else {
             return;
         };
         task.child_planned = 0;
         task.joining = task.joining.wrapping_add(1);
-        // Most tasks have none, and looking for them takes as long as there are tasks.
+        // Most tasks have none, and the search takes as long as there are tasks.
         if std::mem::take(&mut task.children) > 0 {
             self.cancel_children(parent);
         }
@@ -190,7 +190,7 @@ impl Network {
         }
     }
 
-    /// Hands out the answer of a request that has none.
+    /// Sends the response of a request that has none yet.
     pub(super) fn answer(&mut self, id: Id, outcome: Outcome) {
         let Some(request) = self.requests.get_mut(id) else {
             return;
@@ -223,7 +223,7 @@ impl Network {
         self.finished.push(finished);
     }
 
-    /// A task is over.
+    /// Ends a task.
     pub(super) fn end(&mut self, id: Id, failure: Option<Failed>) {
         let Some(task) = self.tasks.get(id) else {
             return;
@@ -270,8 +270,8 @@ impl Network {
         }
     }
 
-    /// A branch or message that a task waits for is done. The first failure cancels the others,
-    /// which end at their next stage and are still waited for.
+    /// Called when a branch or message for which a task waits is complete. The first failure cancels the
+    /// others, which end at their next stage; the task still waits for them.
     pub(super) fn child_ended(&mut self, parent: Parent, failure: Option<Failed>, planned: Nanos) {
         let waits = |task: &&mut Task| task.joining == parent.joining && task.children > 0;
         let Some(task) = self.tasks.get_mut(parent.task).filter(waits) else {
@@ -297,7 +297,7 @@ impl Network {
         }
     }
 
-    /// One of those that need a request is done.
+    /// Called when a task or message that needs the request is complete.
     pub(super) fn release_request(&mut self, id: Id) {
         let Some(request) = self.requests.get_mut(id) else {
             return;

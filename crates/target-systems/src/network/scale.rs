@@ -1,4 +1,4 @@
-//! Instances that are added and removed.
+//! Adds and removes instances.
 
 use super::Network;
 use super::event::{Class, What};
@@ -8,7 +8,7 @@ use super::unit::Post;
 use std::time::Duration;
 
 impl Network {
-    /// Wants this many instances of a host; added ones take work after `start`.
+    /// Sets the target number of instances of a host; added ones accept work after `start`.
     pub(super) fn scale(&mut self, host: usize, wanted: usize, start: Duration) {
         let wanted = wanted.max(1);
         self.domains[host].wanted = wanted;
@@ -70,7 +70,7 @@ impl Network {
         }
     }
 
-    /// Decides on the instances of a host by the use of its CPU since the last time.
+    /// Decides on the number of instances of a host by its CPU utilisation since the last decision.
     pub(super) fn autoscale(&mut self, host: usize) {
         let rules = &self.loaded.plan.hosts[host];
         let domain = &mut self.domains[host];
@@ -83,13 +83,13 @@ impl Network {
         domain.last_scaled = (work_s, self.now);
         let passed_s = self.now.saturating_sub(since) as f64 * 1e-9;
         let up = domain.up();
-        // Without a limit of cores there is no use of them to speak of.
+        // Without a limit of cores their utilisation is undefined.
         let cores = rules.cpu_cores.unwrap_or(f64::INFINITY) * up as f64;
         let used = (work_s - work_before) / (passed_s * cores);
         let wanted = if up == 0 || !used.is_finite() {
             domain.wanted
         } else {
-            // A rounding error does not make an instance.
+            // A rounding error must not add an instance.
             (up as f64 * used / scale.target_cpu - 1e-9).ceil() as usize
         };
         let wanted = wanted.clamp(scale.min, scale.max);
@@ -99,7 +99,7 @@ impl Network {
         }
     }
 
-    /// An event for the next decision, where there is to be one.
+    /// Schedules the next decision, if autoscaling is on.
     pub(super) fn plan_autoscale(&mut self, host: usize) {
         let domain = &mut self.domains[host];
         let Some(scale) = self.loaded.plan.hosts[host].autoscale else {

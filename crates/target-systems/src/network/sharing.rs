@@ -1,9 +1,9 @@
-//! Processor sharing: all jobs progress at once, each at the same speed.
+//! Processor sharing: all jobs progress concurrently, each at the same speed.
 //!
-//! What every job present has received since the station was last empty is one number, the
-//! attained service (Kleinrock, "Queueing Systems" II, 4.4): a job that joins at attained service
-//! v and demands d is done when it reaches v + d. The number goes back to 0 whenever the station
-//! is empty, so that it keeps its precision.
+//! The service that every present job has received since the station was last empty is one number, the
+//! attained service (Kleinrock, "Queueing Systems" II, 4.4): a job that joins at attained service v with
+//! demand d is complete at v + d. The number is reset to 0 whenever the station is empty, which preserves
+//! its precision.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -12,7 +12,7 @@ use super::event::Nanos;
 use super::slab::Id;
 use crate::plan::Usl;
 
-/// How fast n jobs are.
+/// The speed of n jobs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Law {
     /// Each at full speed.
@@ -25,7 +25,7 @@ pub(super) enum Law {
 
 #[derive(Debug, Clone, Copy)]
 struct Job {
-    /// Attained service at which it is done, seconds.
+    /// The attained service at which the job is complete, in seconds.
     done: f64,
     sequence: u64,
     task: Id,
@@ -56,18 +56,19 @@ impl Ord for Job {
 pub(super) struct Sharing {
     law: Law,
     jobs: BinaryHeap<Reverse<Job>>,
-    /// Seconds.
+    /// The attained service, in seconds.
     attained: f64,
     at: Nanos,
     sequence: u64,
     paused: bool,
     /// Work done for all jobs, seconds.
     work_s: f64,
-    /// The earliest of the events that are on their way to this station.
+    /// The earliest scheduled event for this station.
     pub(super) scheduled: Option<Nanos>,
 }
 
-/// An event this much early, in nanoseconds, is the event: rounding is not work left to do.
+/// An event that is early by at most this many nanoseconds counts as on time: the difference is a rounding
+/// error.
 const ROUNDING_NS: f64 = 1e-3;
 
 impl Sharing {
@@ -84,7 +85,7 @@ impl Sharing {
         }
     }
 
-    /// Speed of each job.
+    /// The speed of each job.
     fn speed(&self) -> f64 {
         let n = self.jobs.len();
         match self.law {
@@ -123,7 +124,7 @@ impl Sharing {
         }));
     }
 
-    /// When the first job will be done, if nothing changes.
+    /// When the first job will be complete, if nothing changes.
     pub(super) fn next(&self) -> Option<Nanos> {
         let Reverse(first) = self.jobs.peek()?;
         let speed = self.speed();
@@ -134,7 +135,7 @@ impl Sharing {
         })
     }
 
-    /// A job that is done by `now`.
+    /// A job that is complete by `now`.
     pub(super) fn pop(&mut self, now: Nanos) -> Option<Id> {
         self.pass(now);
         self.next().filter(|next| *next <= now)?;
@@ -147,7 +148,7 @@ impl Sharing {
         Some(first.task)
     }
 
-    /// All jobs go, with what they have received.
+    /// Removes all jobs.
     pub(super) fn clear(&mut self, now: Nanos) {
         self.pass(now);
         self.jobs.clear();
@@ -159,7 +160,7 @@ impl Sharing {
         self.law = law;
     }
 
-    /// While paused, no work proceeds.
+    /// No work proceeds while the station is paused.
     pub(super) fn set_paused(&mut self, now: Nanos, paused: bool) {
         self.pass(now);
         self.paused = paused;
@@ -213,7 +214,7 @@ mod tests {
 
     #[test]
     fn jobs_share_the_core_and_a_lone_job_has_at_most_one() {
-        // Two jobs of 10 ms on one core: both at half speed; the later has 5 ms left at 15 ms.
+        // Two jobs of 10 ms on one core: both run at half speed; the later one has 5 ms left at 15 ms.
         let (done, _) = run(Law::Cores(1.0), &[(0, 10 * MS), (5 * MS, 10 * MS)]);
         assert_eq!(done, [15 * MS, 20 * MS]);
         let (done, _) = run(Law::Cores(4.0), &[(0, 10 * MS), (5 * MS, 10 * MS)]);

@@ -1,6 +1,6 @@
-//! Things that come and go, under ids that are never mistaken for one another.
+//! Storage for temporary items, with ids that are never reused.
 
-/// Names an entry; a later entry at the same place has another generation.
+/// The id of an entry; a later entry at the same index has another generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Id {
     place: u32,
@@ -76,7 +76,7 @@ impl<T> Slab<T> {
 }
 
 impl Id {
-    /// As one word, for external use.
+    /// The id as one word, for external use.
     pub(super) fn word(self) -> u64 {
         u64::from(self.generation) << 32 | u64::from(self.place)
     }

@@ -6,17 +6,17 @@ use super::Network;
 use super::outcome::{Cause, Failed};
 use super::slab::Id;
 
-/// Names an open connection.
+/// The id of an open connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Socket(u64);
 
 impl Socket {
-    /// As a log keeps it.
+    /// The form used in logs.
     pub fn word(self) -> u64 {
         self.0
     }
 
-    /// The connection that a log has kept.
+    /// The connection recorded in a log.
     pub fn from_word(word: u64) -> Self {
         Self(word)
     }
@@ -33,8 +33,8 @@ impl Network {
     /// Opens a connection to a component with a hub.
     ///
     /// # Errors
-    /// `unavailable` when there are as many as there may be, or no instance is up; `not_found`
-    /// for a component without a hub.
+    /// `unavailable` if the maximum is reached, or no instance is up; `not_found` for a component without a
+    /// hub.
     pub fn open(&mut self, now: Duration, component: usize) -> Result<Socket, Failed> {
         self.input_at(now);
         let rules = self.loaded.plan.components.get(component);
@@ -64,7 +64,7 @@ impl Network {
         Ok(Socket(id.word()))
     }
 
-    /// Closes a connection. False: it was not open.
+    /// Closes a connection. Returns false if it was not open.
     pub fn close_socket(&mut self, now: Duration, socket: Socket) -> bool {
         self.input_at(now);
         let Some(connection) = self.sockets.remove(Id::from_word(socket.0)) else {

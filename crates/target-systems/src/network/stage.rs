@@ -8,7 +8,7 @@ use super::slab::Id;
 use super::task::{Flow, Frame, Place, Stage, Task, Usage};
 
 impl Network {
-    /// Takes the visit from stage to stage.
+    /// Moves the visit from stage to stage.
     pub(super) fn proceed(&mut self, id: Id) -> Flow {
         loop {
             let Some(visit) = self.tasks.get_mut(id).and_then(Task::visit) else {
@@ -26,7 +26,7 @@ impl Network {
             let waits = match stage {
                 Stage::Begin => {
                     self.begin(id);
-                    // Memory may have run out with it, which comes before anything else.
+                    // This may have exhausted the memory, which takes precedence.
                     if !self.exceeded.is_empty() {
                         self.wake(id);
                         return Flow::Wait;
@@ -49,7 +49,7 @@ impl Network {
         }
     }
 
-    /// The slot is there: draws the demands and what the garbage is.
+    /// Called when the slot is available: draws the demands and the garbage.
     fn begin(&mut self, id: Id) {
         let now = self.now;
         let drawn = self.demands(id);

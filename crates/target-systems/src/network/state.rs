@@ -1,4 +1,4 @@
-//! State steps, and the work that goes on in the background.
+//! State steps, and background work.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::store::Refused;
 use super::task::{Flow, Frame, Task, Touched};
 use crate::plan::{Identity, Later, StateAction, StateStep, Value};
 
-/// Bytes of an id that a client chooses.
+/// Maximum length in bytes of an id chosen by a client.
 const MAX_ID: usize = 128;
 
 impl Network {
@@ -98,7 +98,7 @@ impl Network {
         }
     }
 
-    /// An id of a store in the shape of a UUID.
+    /// A random id of a store in the form of a UUID.
     fn draw_id(&self, store: usize, root: Root) -> Arc<str> {
         let name = &self.loaded.plan.stores[store].name;
         let mut draws = root.text(name).draws(Purpose::Identity);
@@ -114,7 +114,7 @@ impl Network {
         .into()
     }
 
-    /// The machine that an entry is or comes to be on.
+    /// The machine of an existing or new entry.
     fn machine_for(&mut self, store: usize, id: &str) -> Result<u32, Refused> {
         let rules = &self.loaded.plan.stores[store];
         if let Some(entry) = self.stores[store].get(id) {
@@ -141,7 +141,7 @@ impl Network {
         Ok(place as u32)
     }
 
-    /// The request sees the entry; it is the store's current one from now on.
+    /// Records that the request uses the entry, which becomes its current one in the store.
     fn touched(&mut self, id: Id, store: usize, entry: &Arc<str>) {
         let seen = self.stores[store].get(entry).map(|one| Touched {
             store,
@@ -169,7 +169,7 @@ impl Network {
         }
     }
 
-    /// Memory and expiry follow what changed in a store.
+    /// Updates memory and expiry after a change of a store.
     pub(super) fn stored(&mut self, place: usize) {
         let host = self.loaded.plan.stores[place].host;
         let changed = std::mem::take(&mut self.stores[place].changed);
@@ -218,7 +218,7 @@ impl Network {
         }
     }
 
-    /// More rows without ids in a store, as far as there is room.
+    /// Adds rows without ids to a store, as far as there is space.
     pub fn populate(&mut self, now: Duration, store: usize, rows: usize) -> bool {
         self.input_at(now);
         if store >= self.stores.len() {
@@ -230,7 +230,7 @@ impl Network {
         true
     }
 
-    /// Takes away rows without ids, the last first, as far as there are any.
+    /// Removes rows without ids, the last first, as far as there are any.
     pub fn withdraw(&mut self, now: Duration, store: usize, rows: usize) -> bool {
         self.input_at(now);
         if store >= self.stores.len() {
@@ -242,7 +242,7 @@ impl Network {
         true
     }
 
-    /// Goes on in the background, under a job whose entry tells how far it is.
+    /// Continues in the background, as a job whose entry shows its progress.
     pub(super) fn later(&mut self, id: Id, later: &Later, root: Root) -> Flow {
         let job = self.draw_id(later.store, root);
         let made = self.create(later.store, &job, 0, Value::Null);
@@ -283,7 +283,7 @@ impl Network {
         Flow::On
     }
 
-    /// A visit to the workers of a job has begun.
+    /// Called when a visit to the workers of a job has begun.
     pub(super) fn job_runs(&mut self, id: Id, component: usize) {
         let Some(task) = self.tasks.get(id) else {
             return;
@@ -296,7 +296,7 @@ impl Network {
                 .get(&id)
                 .is_some_and(|entry| entry.state == 0)
             {
-                // A job whose entry has expired goes on without it.
+                // A job whose entry has expired continues without it.
                 let _ = self.stores[store].advance(self.now, &id, 1);
                 self.stored(store);
             }

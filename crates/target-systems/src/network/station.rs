@@ -4,7 +4,8 @@ use super::Network;
 use super::event::{Class, Nanos, Resource, What};
 
 impl Network {
-    /// An event for the next that a station has done, unless one is on its way by then.
+    /// Schedules an event for the next completed job of a station, unless an earlier one is already
+    /// scheduled.
     pub(super) fn expect(&mut self, host: usize, machine: u32, resource: Resource) {
         let one = &mut self.domains[host].machines[machine as usize];
         let (next, scheduled) = match resource {

@@ -1,4 +1,4 @@
-//! What a system keeps between requests: entries with rows and a state, bounded.
+//! The state of a system between requests: entries with rows and a state, bounded.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -9,10 +9,10 @@ use foldhash::fast::FixedState;
 use super::event::Nanos;
 use crate::plan::{AtCapacity, Value};
 
-/// What is kept under one id.
+/// The data under one id.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
-    /// Tells it from an earlier entry of the same id.
+    /// Distinguishes it from an earlier entry with the same id.
     number: u64,
     pub(super) state: usize,
     pub(super) rows: usize,
@@ -21,9 +21,9 @@ pub(super) struct Entry {
     pub(super) kept: Value,
     pub(super) created: Nanos,
     expires: Nanos,
-    /// The work behind it failed.
+    /// Whether the work for it failed.
     pub(super) failed: bool,
-    /// The machine whose memory it takes.
+    /// The machine whose memory it uses.
     pub(super) machine: u32,
 }
 
@@ -38,12 +38,12 @@ pub(super) struct Rules {
     pub(super) at_capacity: AtCapacity,
 }
 
-/// Why a write failed.
+/// The reason why a write failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
     Full,
     Missing,
-    /// Backwards, or out of the last state.
+    /// A move backwards, or out of the last state.
     Conflict,
 }
 
@@ -51,24 +51,24 @@ pub(super) enum Refused {
 pub(super) struct Store {
     pub(super) rules: Rules,
     entries: HashMap<Arc<str>, Entry, FixedState>,
-    /// Oldest first; entries that are gone stay until they come up.
+    /// Oldest first; removed entries stay until they reach the front.
     order: VecDeque<(u64, Arc<str>)>,
     expiries: BinaryHeap<Reverse<(Nanos, u64, Arc<str>)>>,
     rows: usize,
-    /// Rows that were there or put there without a request; their ids are 1 and so on.
+    /// The number of rows that were populated without a request; their ids are 1 and so on.
     populated: usize,
-    /// The first of these that made room for others. They count as the oldest of the store.
+    /// How many of these were evicted. They count as the oldest of the store.
     driven_out: usize,
     numbers: u64,
     pub(super) evicted: u64,
     pub(super) expired: u64,
     pub(super) refused: u64,
     pub(super) lost: u64,
-    /// The earliest of the events that are on their way to this store.
+    /// The earliest scheduled event for this store.
     pub(super) scheduled: Option<Nanos>,
     /// Rows on each machine; those without ids are on the first.
     on_machine: Vec<usize>,
-    /// Machines whose rows have changed since this was last taken.
+    /// Machines whose rows have changed since the last call.
     pub(super) changed: Vec<u32>,
 }
 
@@ -95,14 +95,14 @@ impl Store {
         store
     }
 
-    /// Adds rows, as far as there is room. They are found by their numbers, from 1.
+    /// Adds rows, as far as there is space. Their ids are numbers from 1.
     pub(super) fn populate(&mut self, rows: usize) {
         let rows = rows.min(self.rules.capacity.saturating_sub(self.rows));
         self.populated += rows;
         self.count(0, rows as isize);
     }
 
-    /// Takes away populated rows, the last first.
+    /// Removes populated rows, the last first.
     pub(super) fn withdraw(&mut self, rows: usize) {
         let rows = rows.min(self.populated.saturating_sub(self.driven_out));
         self.populated -= rows;
@@ -121,7 +121,7 @@ impl Store {
         self.entries.get(id)
     }
 
-    /// Whether there is an entry of this id, or a populated row of this number.
+    /// Whether there is an entry with this id, or a populated row with this number.
     pub(super) fn has(&self, id: &str) -> bool {
         let is_populated = |number: usize| number > self.driven_out && number <= self.populated;
         self.entries.contains_key(id) || id.parse().is_ok_and(is_populated)
@@ -131,7 +131,7 @@ impl Store {
         self.entries.get_mut(id)
     }
 
-    /// Makes an entry of one row, or touches the one that is there.
+    /// Creates an entry of one row, or touches the existing one.
     pub(super) fn create(
         &mut self,
         now: Nanos,
@@ -162,7 +162,7 @@ impl Store {
         self.entries.get_mut(id).ok_or(Refused::Missing)
     }
 
-    /// One more row under an id; the first makes the entry.
+    /// Adds a row under an id; the first one creates the entry.
     pub(super) fn append(
         &mut self,
         now: Nanos,
@@ -175,7 +175,7 @@ impl Store {
             Some(entry) if entry.rows >= per_key => self.evicted += 1,
             Some(_) => {
                 self.make_room()?;
-                // Making room may have driven out this very entry.
+                // The eviction may have removed this very entry.
                 let Some(entry) = self.entries.get_mut(id) else {
                     return self.create(now, id, 0, machine).map(|_| ());
                 };
@@ -188,7 +188,7 @@ impl Store {
         Ok(())
     }
 
-    /// Moves an entry forward, or keeps it in a state before the last.
+    /// Moves an entry forward, or leaves it in a state before the last.
     pub(super) fn advance(
         &mut self,
         now: Nanos,
@@ -215,7 +215,7 @@ impl Store {
         true
     }
 
-    /// What is on a machine is lost.
+    /// Removes the entries on a machine.
     pub(super) fn lose(&mut self, machine: u32) {
         self.entries.retain(|_, entry| entry.machine != machine);
         if machine == 0 {
@@ -228,17 +228,17 @@ impl Store {
         self.tidy();
     }
 
-    /// Rows on a machine.
+    /// The number of rows on a machine.
     pub(super) fn on(&self, machine: u32) -> usize {
         self.on_machine.get(machine as usize).copied().unwrap_or(0)
     }
 
-    /// When the next entry may be too old.
+    /// When the next entry may expire.
     pub(super) fn next_expiry(&self) -> Option<Nanos> {
         self.expiries.peek().map(|Reverse((at, ..))| *at)
     }
 
-    /// Entries that are too old at `now` go.
+    /// Removes the entries that have expired by `now`.
     pub(super) fn expire(&mut self, now: Nanos) {
         while self.next_expiry().is_some_and(|at| at <= now)
             && let Some(Reverse((at, number, id))) = self.expiries.pop()
@@ -279,7 +279,8 @@ impl Store {
         Ok(())
     }
 
-    /// The oldest row without a request's id goes, or the oldest entry with all of its rows. False: there is none.
+    /// Evicts the oldest row without an id of a request, or the oldest entry with all of its rows. Returns false
+    /// if there is none.
     fn drive_out_oldest(&mut self) -> bool {
         if self.driven_out < self.populated {
             self.driven_out += 1;
@@ -311,7 +312,7 @@ impl Store {
         }
     }
 
-    /// Leftovers of entries that are gone do not outnumber those that are there.
+    /// Bounds the number of removed entries in the order by that of the existing ones.
     fn tidy(&mut self) {
         let bound = 2 * self.entries.len() + 64;
         let entries = &self.entries;
@@ -404,10 +405,10 @@ mod tests {
         let left = ["3", "a", "b", "c", "d"].map(|id| evicting.has(id));
         assert_eq!(left, [false, false, true, true, true]);
         assert_eq!((evicting.rows(), evicting.evicted), (3, 4));
-        // Rows that were driven out cannot be taken away.
+        // Evicted rows cannot be removed again.
         evicting.withdraw(2);
         assert_eq!((evicting.rows(), evicting.has("d")), (3, true));
-        // What is lost with its machine is not driven out once more.
+        // Rows lost with their machine are not evicted again.
         evicting.lose(0);
         evicting.populate(5);
         evicting.withdraw(1);

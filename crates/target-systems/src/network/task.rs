@@ -1,4 +1,4 @@
-//! Requests, and the tasks that carry them out.
+//! Requests, and the tasks that perform them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,69 +12,69 @@ use super::outcome::{Failed, Outcome};
 use super::slab::Id;
 use crate::plan::{Block, Call, Value};
 
-/// What a request is known by.
+/// The identity of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Key {
     /// The caller's own id for it.
     Named(Arc<str>),
-    /// Its place in the tenant's stream, from 1, when it has no id.
+    /// Its index in the tenant's stream, from 1, if it has no id.
     Index(u64),
 }
 
-/// A request as it comes.
+/// A request on arrival.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arrival {
-    /// Place in the plan's endpoints.
+    /// Index in the plan's endpoints.
     pub endpoint: usize,
     pub tenant: Arc<str>,
     pub key: Key,
     /// Counted from 1.
     pub attempt: u32,
-    /// Place in the tenant's stream, from 1: for faults by position.
+    /// Index in the tenant's stream, from 1: for faults by position.
     pub index: u64,
-    /// Of the real request and answer, as far as known; they take the edge's link.
+    /// Size of the real request and response, as far as known; it is transferred over the edge's link.
     pub bytes: u64,
     /// `{body, path, query}`, as far as the plan reads it.
     pub input: Value,
 }
 
-/// Names a request to the caller.
+/// The id of a request for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket(pub(super) u64);
 
 impl Ticket {
-    /// As a log keeps it.
+    /// The form used in logs.
     pub fn word(self) -> u64 {
         self.0
     }
 
-    /// The ticket that a log has kept.
+    /// The ticket recorded in a log.
     pub fn from_word(word: u64) -> Self {
         Self(word)
     }
 }
 
-/// A request that ended.
+/// A completed request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finished {
     pub ticket: Ticket,
     pub endpoint: usize,
-    /// The plan's revision that it came under.
+    /// The plan's revision under which it arrived.
     pub revision: u64,
     pub arrived: Duration,
     pub at: Duration,
     pub outcome: Outcome,
-    /// What it would have taken alone: its demands, the longest branch of those at once.
+    /// The time that it would have taken alone: its demands, and of parallel branches the longest.
     pub planned: Duration,
     /// Whether it waited for a slot or a connection.
     pub waited: bool,
-    /// In the order of their ends; 32 at most.
+    /// In the order of their ends; at most 32.
     pub visits: Vec<VisitRecord>,
-    /// Visits that `visits` has no room for.
+    /// Number of visits beyond the space of `visits`.
     pub visits_omitted: u32,
-    /// Ids that were drawn, under the names that the flow gives them.
+    /// Ids that were drawn, under the names given by the flow.
     pub ids: Vec<(Arc<str>, Arc<str>)>,
-    /// The entry that a state step touched last.
+    /// The entry that a state step used last.
     pub entry: Option<Touched>,
 }
 
@@ -83,38 +83,38 @@ impl Finished {
         self.at - self.arrived
     }
 
-    /// All waiting: for slots, connections and shares of resources.
+    /// Total waiting time: for slots, connections and shares of resources.
     pub fn queued(&self) -> Duration {
         self.elapsed().saturating_sub(self.planned)
     }
 }
 
-/// An entry of a store as a request saw it.
+/// An entry of a store as seen by a request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Touched {
-    /// Place in the plan's stores.
+    /// Index in the plan's stores.
     pub store: usize,
     pub id: Arc<str>,
-    /// Place in the store's states.
+    /// Index in the store's states.
     pub state: usize,
     pub rows: usize,
     /// Moves to a state before the last.
     pub steps: u32,
     pub created: Duration,
     pub kept: Value,
-    /// The work behind it failed.
+    /// Whether the work for it failed.
     pub failed: bool,
 }
 
-/// One visit of a request.
+/// A visit of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VisitRecord {
-    /// Place in the plan's components; one behind them is the edge.
+    /// Index in the plan's components; the next index is the edge.
     pub component: u32,
     pub operation: u32,
-    /// Place of the instance.
+    /// Index of the instance.
     pub instance: u32,
-    /// All waiting of the visit, without what it held its slot for.
+    /// Total waiting time of the visit, without that of its hold.
     pub queued: Duration,
     pub cpu: Duration,
     pub disk: Duration,
@@ -124,10 +124,10 @@ pub struct VisitRecord {
     pub error_type: Option<Arc<str>>,
 }
 
-/// Visits of a request that are kept.
+/// Maximum number of recorded visits of a request.
 pub(super) const MAX_RECORDS: usize = 32;
 
-/// A request inside.
+/// A request in the system.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) loaded: Arc<Loaded>,
@@ -135,43 +135,43 @@ pub(super) struct Request {
     pub(super) arrival: Arrival,
     pub(super) arrived: Nanos,
     pub(super) root: Root,
-    /// The task whose end is the answer.
+    /// The task whose end is the response.
     pub(super) main: Option<Id>,
     /// Its other tasks.
     pub(super) others: Vec<Id>,
-    /// Tasks and messages that still need it.
+    /// Number of tasks and messages that still need it.
     pub(super) needed: u32,
     pub(super) answered: bool,
     pub(super) waited: bool,
     pub(super) visits: Vec<VisitRecord>,
     pub(super) omitted: u32,
-    /// Visits, messages and items so far.
+    /// Number of visits, messages and items so far.
     pub(super) work: u32,
     pub(super) ids: Vec<(Arc<str>, Arc<str>)>,
-    /// The id touched last in each store that was touched.
+    /// The id used last in each store that was used.
     pub(super) current: Vec<(usize, Arc<str>)>,
     pub(super) entry: Option<Touched>,
 }
 
-/// Where a task is.
+/// The state of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// About to run.
+    /// Runnable.
     Ready,
     Running,
-    /// In a line for a slot.
+    /// In the queue for a slot.
     Slot,
-    /// In a line for a connection.
+    /// In the queue for a connection.
     Pool,
-    /// With a station, or until a time of its own is over.
+    /// At a station, or waiting for a time of its own.
     Stage,
-    /// Until its children are done.
+    /// Waiting for its children.
     Children,
-    /// For ever.
+    /// Waiting for ever.
     Hang,
 }
 
-/// A thread of a flow.
+/// A thread of execution of a flow.
 #[derive(Debug)]
 pub(super) struct Task {
     pub(super) request: Id,
@@ -179,28 +179,28 @@ pub(super) struct Task {
     pub(super) parent: Option<Parent>,
     pub(super) frames: Vec<Frame>,
     pub(super) place: Place,
-    /// Counts wake-ups: what was to end an earlier wait finds another number.
+    /// Counts wake-ups: the end of an earlier wait has another number.
     pub(super) wait: u32,
-    /// Branches and messages that it waits for.
+    /// Number of branches and messages for which it waits.
     pub(super) children: u32,
-    /// The longest of them.
+    /// The planned time of the longest of them.
     pub(super) child_planned: Nanos,
-    /// Counts what it has stopped waiting for.
+    /// Counts the joins that it no longer waits for.
     pub(super) joining: u32,
     pub(super) planned: Nanos,
-    /// Why it cannot go on.
+    /// The reason why it cannot continue.
     pub(super) failure: Option<Failed>,
     /// Its result is no longer needed.
     pub(super) cancelled: bool,
-    /// Goes on when its request is answered or cancelled.
+    /// It continues after its request is answered or cancelled.
     pub(super) background: bool,
-    /// Its end is one of work in the background.
+    /// Its end counts as the end of background work.
     pub(super) counted: bool,
-    /// Items of the `each` steps around it.
+    /// Items of the enclosing `each` steps.
     pub(super) items: Vec<Value>,
 }
 
-/// A task that waits for others, and for which of its waits they count.
+/// A task that waits for others, and the join to which they belong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Parent {
     pub(super) task: Id,
@@ -214,7 +214,7 @@ pub(super) struct StepAt<'a> {
     pub(super) at: usize,
 }
 
-/// What a task comes back to.
+/// The continuations of a task.
 #[derive(Debug)]
 pub(super) enum Frame {
     Steps {
@@ -222,29 +222,29 @@ pub(super) enum Frame {
         next: usize,
         root: Root,
     },
-    /// A visit that has not chosen its instance.
+    /// A visit without an instance so far.
     Enter(Box<Entering>),
     Visit(Box<Visit>),
     /// Repetitions and attempts of a visit step.
     Attempts(Box<Attempts>),
     Using(Box<Borrowing>),
-    /// A cache gets a key.
+    /// Adds a key to a cache.
     Fill {
         component: usize,
         machine: u32,
         life: u32,
         key: u64,
     },
-    /// The items of an `each` step, one after the other or in waves.
+    /// The items of an `each` step, sequential or in waves.
     Each(Box<Items>),
-    /// A connection to the bus is made.
+    /// Opens a connection to the bus.
     Connect {
         block: Block,
         at: usize,
         root: Root,
         since: Nanos,
     },
-    /// The entry of a store that tells how far the work is.
+    /// The entry of a store that shows the progress of the job.
     Job {
         store: usize,
         id: Arc<str>,
@@ -252,14 +252,14 @@ pub(super) enum Frame {
     },
 }
 
-/// A connection of a pool, from asking for it to giving it back.
+/// A connection of a pool, from its request to its release.
 #[derive(Debug)]
 pub(super) struct Borrowing {
     pub(super) pool: usize,
     pub(super) block: Block,
     pub(super) root: Root,
     pub(super) since: Nanos,
-    /// It is there.
+    /// The connection has been acquired.
     pub(super) held: bool,
     /// The block has begun.
     pub(super) inside: bool,
@@ -273,7 +273,7 @@ pub(super) struct Entering {
     pub(super) usage: Usage,
 }
 
-/// What a visit is for.
+/// The purpose of a visit.
 #[derive(Debug)]
 pub(super) enum Usage {
     Plain,
@@ -287,7 +287,7 @@ pub(super) enum Usage {
     },
 }
 
-/// A message on its way.
+/// A message in transit.
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) request: Id,
@@ -318,14 +318,14 @@ pub(super) struct Items {
     pub(super) at: usize,
     pub(super) root: Root,
     pub(super) items: Arc<[Value]>,
-    /// Places of items that run at once; `None`: one after the other.
+    /// Indices of items that run in parallel; `None`: sequential.
     pub(super) waves: Option<Vec<Vec<usize>>>,
     pub(super) next: usize,
-    /// The scope has an item of this step.
+    /// The scope contains an item of this step.
     pub(super) inside: bool,
 }
 
-/// What a visit does next.
+/// The next stage of a visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
     Begin,
@@ -333,13 +333,13 @@ pub(super) enum Stage {
     Disk,
     Link,
     Service,
-    /// Its own demands are met.
+    /// Its own demands are complete.
     Done,
-    /// What it held its slot for is done.
+    /// Its hold is complete.
     Close,
 }
 
-/// How a visit stands to its slot.
+/// The relation of a visit to its slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Held {
     Nothing,
@@ -347,12 +347,12 @@ pub(super) enum Held {
     Slot,
 }
 
-/// A visit under way.
+/// A visit in progress.
 #[derive(Debug)]
 pub(super) struct Visit {
     pub(super) call: Call,
     pub(super) host: usize,
-    /// [`NOWHERE`] in a line of all machines.
+    /// [`NOWHERE`] in the queue of all machines.
     pub(super) machine: u32,
     pub(super) life: u32,
     pub(super) held: Held,
@@ -368,7 +368,7 @@ pub(super) struct Visit {
     pub(super) planned: Nanos,
     pub(super) recorded: bool,
     pub(super) injected: Option<Failed>,
-    /// An injected fault lets it never end.
+    /// An injected fault makes it hang.
     pub(super) hangs: bool,
     pub(super) hold: Block,
     pub(super) usage: Usage,
@@ -377,7 +377,7 @@ pub(super) struct Visit {
 /// The machine of a visit that has none yet.
 pub(super) const NOWHERE: u32 = u32::MAX;
 
-/// Whether a task goes on.
+/// Whether a task continues.
 #[derive(Debug)]
 pub(super) enum Flow {
     On,
@@ -405,7 +405,7 @@ impl Task {
         }
     }
 
-    /// The visit that it is at.
+    /// The current visit of the task.
     pub(super) fn visit(&mut self) -> Option<&mut Visit> {
         match self.frames.last_mut() {
             Some(Frame::Visit(visit)) => Some(visit),

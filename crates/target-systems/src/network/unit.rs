@@ -1,4 +1,4 @@
-//! A component's workers while they run.
+//! A component's workers at run time.
 
 use super::cache::Lru;
 use super::event::Nanos;
@@ -10,16 +10,16 @@ use crate::plan::Component;
 /// A component's workers on one machine.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Post {
-    /// Slots that are held.
+    /// Slots in use.
     pub(super) busy: usize,
-    /// Visits that wait or hold a slot.
+    /// Visits that wait for a slot or hold one.
     pub(super) present: usize,
     pub(super) line: WaitQueue,
-    /// Visits in their service time, where they slow each other.
+    /// Visits in their service time, if they slow each other.
     pub(super) service: Option<Sharing>,
     pub(super) cache: Lru,
     pub(super) connections: usize,
-    /// Visits that it was sent.
+    /// Number of visits that it received.
     pub(super) sent: u64,
 }
 
@@ -28,14 +28,14 @@ pub(super) struct Post {
 pub(super) struct Unit {
     /// One for each machine of the host.
     pub(super) posts: Vec<Post>,
-    /// The line of all posts, where there is one.
+    /// The queue of all posts, if they share one.
     pub(super) shared: WaitQueue,
-    /// Where the next round begins.
+    /// Where the next round of the balancing begins.
     pub(super) turn: usize,
     pub(super) tally: Tally,
 }
 
-/// What happened to the visits of a component.
+/// Counters of the visits of a component.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tally {
     pub(super) begun: u64,
@@ -43,13 +43,13 @@ pub(super) struct Tally {
     pub(super) failed: u64,
     /// Visits that had to wait for a slot.
     pub(super) waited: u64,
-    /// Waiting for slots, of all visits that ended waiting.
+    /// Total waiting time for slots, of completed waits.
     pub(super) wait: u128,
-    /// Time in the component, of all visits that ended.
+    /// Total time in the component, of completed visits.
     pub(super) residence: u128,
     /// Visits in the component.
     pub(super) level: Level,
-    /// Messages that found no room on the bus.
+    /// Messages that the bus rejected.
     pub(super) lost_messages: u64,
     pub(super) messages: u64,
     pub(super) batches: u64,
@@ -71,7 +71,7 @@ impl Post {
         component.slots.is_none_or(|slots| self.busy < slots)
     }
 
-    /// Everything that was here is gone.
+    /// Removes everything that was here.
     pub(super) fn clear(&mut self, now: Nanos) {
         self.busy = 0;
         self.present = 0;

@@ -1,4 +1,4 @@
-//! Visits: a slot, then CPU, disk, link and service, then what the slot is held for.
+//! Visits: a slot, then CPU, disk, link and service, then the steps of the hold.
 
 use super::Network;
 use super::drawn::Drawn;
@@ -10,11 +10,11 @@ use super::task::{Entering, Flow, Frame, Held, NOWHERE, Place, Stage, Task, Usag
 use super::wait_queue::Waiter;
 use crate::plan::{Balance, Overflow};
 
-/// Where the streams of what a visit holds its slot for branch off.
+/// The root of the random streams of a visit's hold.
 const HOLD: u64 = u64::MAX;
 
 impl Network {
-    /// Chooses an instance and asks for a slot.
+    /// Chooses an instance and requests a slot.
     pub(super) fn enter(&mut self, id: Id, entering: Entering) -> Flow {
         let call = entering.call;
         let is_flow = call.component != self.loaded.edge;
@@ -70,7 +70,7 @@ impl Network {
         self.loaded.component(component).balance == Balance::SharedQueue
     }
 
-    /// The visit is on a machine from now on.
+    /// Assigns the visit to a machine.
     fn place(&mut self, id: Id, machine: u32) {
         let Some(visit) = self.tasks.get_mut(id).and_then(Task::visit) else {
             return;
@@ -158,7 +158,7 @@ impl Network {
         Flow::On
     }
 
-    /// Free slots of a machine go to waiting requests.
+    /// Assigns free slots of a machine to waiting requests.
     pub(super) fn dispatch(&mut self, component: usize, machine: u32) {
         loop {
             let rules = self.loaded.component(component);
@@ -174,7 +174,7 @@ impl Network {
             if !post.has_room(rules) {
                 return;
             }
-            // A line of its own is left from before the line was shared, or the other way round.
+            // The other queue may have entries from before a change of the balancing.
             let mut next = post.line.pop(rules.queue.discipline, still);
             if next.is_none() && up {
                 next = unit.shared.pop(rules.queue.discipline, still);
@@ -209,7 +209,7 @@ impl Network {
         self.wake(id);
     }
 
-    /// The visit's own demands are met.
+    /// Called when the visit's own demands are complete.
     pub(super) fn complete(&mut self, id: Id) -> Flow {
         let Some(task) = self.tasks.get_mut(id) else {
             return Flow::Wait;
@@ -231,7 +231,7 @@ impl Network {
         }
     }
 
-    /// Gives the slot back, and does what the visit was for.
+    /// Releases the slot, and continues with the purpose of the visit.
     pub(super) fn leave_visit(&mut self, id: Id) {
         let Some(Frame::Visit(mut visit)) = self.tasks.get_mut(id).and_then(|one| one.frames.pop())
         else {
@@ -262,7 +262,7 @@ impl Network {
         }
     }
 
-    /// A visit is over.
+    /// Ends a visit.
     pub(super) fn close(&mut self, id: Id, visit: Visit, failure: Option<&Failed>) {
         let component = visit.call.component;
         if let Some(failed) = failure.filter(|_| !visit.recorded) {

@@ -5,22 +5,22 @@ use std::collections::VecDeque;
 use super::slab::Id;
 use crate::plan::Discipline;
 
-/// A waiting task. The wait's number tells it from an earlier wait of the same task that ended
-/// otherwise, whose entry is still here.
+/// A waiting task. The wait's number distinguishes it from an earlier wait of the same task that ended
+/// otherwise, but is still queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Waiter {
     pub(super) task: Id,
     pub(super) wait: u32,
 }
 
-/// Entries of waits that are over stay until they come up or outnumber the others.
+/// Entries of completed waits stay until they reach the front or outnumber the others.
 #[derive(Debug, Clone, Default)]
 pub(super) struct WaitQueue {
     entries: VecDeque<Waiter>,
     waiting: usize,
 }
 
-/// Entries that may be stale before they are cleared out.
+/// Maximum number of stale entries before they are removed.
 const SLACK: usize = 64;
 
 impl WaitQueue {
@@ -33,7 +33,7 @@ impl WaitQueue {
         self.entries.push_back(waiter);
     }
 
-    /// The next that `still_waits`.
+    /// The next entry for which `still_waits` is true.
     pub(super) fn pop(
         &mut self,
         discipline: Discipline,
@@ -51,7 +51,7 @@ impl WaitQueue {
         None
     }
 
-    /// One of the waits ended otherwise; its `still_waits` is false from now on.
+    /// Called when a wait ended otherwise; its `still_waits` is false from now on.
     pub(super) fn left(&mut self, still_waits: impl Fn(Waiter) -> bool) {
         self.waiting -= 1;
         if self.entries.len() > 2 * self.waiting + SLACK {

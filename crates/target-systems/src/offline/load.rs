@@ -10,19 +10,19 @@ use fault_profile::draw::{Draws, Purpose, Root};
 use crate::network::{Arrival, Key};
 use crate::plan::{Amount, Value};
 
-/// How requests come.
+/// The arrival process.
 #[derive(Debug, Clone)]
 pub enum Load {
-    /// A Poisson process, whatever the system does.
+    /// A Poisson process, independent of the system.
     Open { rate_per_s: f64 },
-    /// At equal distances, whatever the system does.
+    /// At equal intervals, independent of the system.
     Paced { rate_per_s: f64 },
-    /// Users who think, ask, and wait for the answer. The first request of each comes after a
-    /// think time.
+    /// Users that alternate between think time, request and response. The first request of each user
+    /// follows a think time.
     Closed { users: u32, think_ms: Amount },
 }
 
-/// What is asked for: endpoints with their weights and what their requests bring along.
+/// The requests of a load: endpoints with their weights and inputs.
 #[derive(Debug, Clone)]
 pub struct Mix {
     entries: Vec<(f64, usize, Value)>,
@@ -31,13 +31,13 @@ pub struct Mix {
 }
 
 impl Mix {
-    /// One endpoint alone.
+    /// A single endpoint.
     pub fn only(endpoint: usize, input: Value) -> Self {
         Self::new([(1.0, endpoint, input)])
     }
 
-    /// (weight, endpoint, input); weights are relative to their sum. Those that are not above 0
-    /// never come.
+    /// (weight, endpoint, input); weights are relative to their sum. Entries with a weight of 0 or less are
+    /// not used.
     pub fn new(entries: impl IntoIterator<Item = (f64, usize, Value)>) -> Self {
         let entries: Vec<_> = entries.into_iter().filter(|entry| entry.0 > 0.0).collect();
         let total = entries.iter().map(|entry| entry.0).sum();
@@ -83,7 +83,7 @@ pub(super) struct Source<'a> {
     choices: Draws,
     number: u64,
     next_at: f64,
-    /// When users ask next.
+    /// The times of the users' next requests.
     users: BinaryHeap<Reverse<(u64, u32)>>,
     thoughts: Draws,
 }
@@ -116,7 +116,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// A user thinks from `now` on.
+    /// A user's think time begins at `now`.
     pub(super) fn think(&mut self, user: u32, now: u64) {
         if let Load::Closed { think_ms, .. } = self.load {
             let think = think_ms.draw(&mut self.thoughts) * 1e6;
@@ -125,7 +125,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// When the next request comes, if one is to come.
+    /// When the next request arrives, if there is one.
     pub(super) fn next_at(&self) -> Option<Duration> {
         match self.load {
             Load::Closed { .. } => {
@@ -138,7 +138,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The next request, and which user sends it.
+    /// The next request, and the user who sends it.
     pub(super) fn take(&mut self) -> (u32, Arrival) {
         self.number += 1;
         let user = match self.load {

@@ -1,4 +1,4 @@
-//! The same network in virtual time: load that is simulated with it, and logs that are replayed.
+//! The network in virtual time: simulated load, and replay of logs.
 
 mod load;
 mod recompute;

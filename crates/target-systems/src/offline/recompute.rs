@@ -1,15 +1,15 @@
-//! A run from its input log.
+//! Recomputes a run from its input log.
 
 use std::time::Duration;
 
 use crate::network::{Detail, Finished, Input, Network};
 use crate::plan::Plan;
 
-/// Replays inputs, each with its time, and gives what ended by `until`. The same build, plan and
-/// log give the same to the nanosecond.
+/// Replays inputs, each with its time, and returns the requests that ended by `until`. The same build, plan
+/// and log give the same result to the nanosecond.
 ///
 /// # Errors
-/// What [`Plan::problems`] finds.
+/// The problems found by [`Plan::problems`].
 pub fn recompute(
     plan: Plan,
     detail: Detail,
@@ -19,7 +19,7 @@ pub fn recompute(
     let mut network = Network::new(plan, detail)?;
     let mut journal = Vec::new();
     for (at, input) in log {
-        // What an input did was told to its caller then; here its consequences count.
+        // The effect of an input was returned to its caller at the time; only its consequences matter here.
         drop(network.apply(at, input));
         journal.extend(network.finished());
     }
@@ -28,16 +28,16 @@ pub fn recompute(
     Ok(journal)
 }
 
-/// Where two journals differ.
+/// A difference between two journals.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
-    /// Place in the journals.
+    /// Index in the journals.
     pub place: usize,
     pub recorded: Option<Finished>,
     pub recomputed: Option<Finished>,
 }
 
-/// Entries that differ, in journals whose order is that of the ends.
+/// Entries that differ, in journals ordered by the ends of requests.
 pub fn differences(recorded: &[Finished], recomputed: &[Finished]) -> Vec<Difference> {
     (0..recorded.len().max(recomputed.len()))
         .filter(|&place| recorded.get(place) != recomputed.get(place))

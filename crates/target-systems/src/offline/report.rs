@@ -1,4 +1,4 @@
-//! What a simulation measured.
+//! The results of a simulation.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,26 +6,26 @@ use std::time::Duration;
 
 use crate::network::{Finished, MachineReading, Outcome, Reading};
 
-/// Batches whose means give the standard error.
+/// Number of batches whose means give the standard error.
 const BATCHES: usize = 30;
 
-/// Figures of a simulation, in the terms of `sparring target simulate --json`.
+/// Figures of a simulation, in the format of `sparring target simulate --json`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// Requests that ended.
+    /// Number of completed requests.
     pub requests: u64,
     pub ok: u64,
-    /// Requests that failed.
+    /// Number of failed requests.
     pub rejected: u64,
     /// By `error_type`.
     pub errors: BTreeMap<Arc<str>, u64>,
-    /// The same requests by endpoint, `error_type` and status; 0 without an answer.
+    /// The same requests by endpoint, `error_type` and status; 0 without a response.
     pub failures: BTreeMap<(Arc<str>, Arc<str>, u16), u64>,
-    /// Model time that was measured.
+    /// The measured model time.
     pub elapsed: Duration,
-    /// Successful requests.
+    /// Successful requests per second.
     pub throughput_per_s: f64,
-    /// Of successful requests, as are the percentiles.
+    /// Mean of successful requests; the percentiles are of these, too.
     pub mean_ms: f64,
     /// Standard error of the mean by 30 batch means.
     pub mean_error_ms: f64,
@@ -35,21 +35,21 @@ pub struct Report {
     /// Share of requests that waited for a slot or a connection.
     pub wait_share: f64,
     pub utilisation: Vec<Utilisation>,
-    /// Events of the whole run, warm-up included.
+    /// Events of the whole run, including the warm-up.
     pub events: u64,
 }
 
-/// How much of a resource was used.
+/// The utilisation of a resource.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Utilisation {
     pub host: Arc<str>,
     /// `cpu`, `disk` or `network`.
     pub resource: &'static str,
-    /// Of all instances: 1 is all of it. A resource without limit is not here.
+    /// Share of all instances; 1 is full use. Resources without a limit are not listed.
     pub share: f64,
 }
 
-/// What is gathered on the way.
+/// Measurements collected during the run.
 #[derive(Debug)]
 pub(super) struct Measured {
     begin: Option<Reading>,
@@ -58,7 +58,7 @@ pub(super) struct Measured {
     waited: u64,
     errors: BTreeMap<Arc<str>, u64>,
     failures: BTreeMap<(Arc<str>, Arc<str>, u16), u64>,
-    /// Names of the endpoints, by their places.
+    /// Names of the endpoints, by index.
     endpoints: Vec<Arc<str>>,
     pub(super) events: u64,
 }
@@ -158,7 +158,7 @@ fn ratio(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { 0.0 }
 }
 
-/// By the limits and instances at the end.
+/// Relative to the limits and instances at the end.
 fn utilisation(begin: Option<&Reading>, end: &Reading, elapsed_s: f64) -> Vec<Utilisation> {
     let mut found = Vec::new();
     for (place, host) in end.hosts.iter().enumerate() {

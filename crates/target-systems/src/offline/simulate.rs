@@ -8,22 +8,22 @@ use super::report::{Measured, Report};
 use crate::network::{Detail, Finished, Network, Ticket};
 use crate::plan::Plan;
 
-/// What is to be simulated.
+/// The parameters of a simulation.
 #[derive(Debug, Clone)]
 pub struct Simulation {
     pub load: Load,
     pub mix: Mix,
-    /// Requests that end within the measurement.
+    /// Number of requests that end within the measurement.
     pub requests: u64,
-    /// Requests that end before it.
+    /// Number of requests that end before it.
     pub warm_up: u64,
 }
 
-/// Runs a system until the requests have ended, and tells what was measured. The seed of the
-/// plan is that of the load, too.
+/// Runs a system until the requests have ended, and returns the measurements. The seed of the plan is also
+/// used for the load.
 ///
 /// # Errors
-/// What [`Plan::problems`] finds.
+/// The problems found by [`Plan::problems`].
 pub fn simulate(plan: Plan, simulation: &Simulation) -> Result<Report, Vec<String>> {
     let seed = plan.seed;
     let endpoints = plan.endpoints.iter().map(|one| one.name.clone()).collect();
@@ -60,7 +60,7 @@ pub fn simulate(plan: Plan, simulation: &Simulation) -> Result<Report, Vec<Strin
     Ok(measured.report(&network.read(end)))
 }
 
-/// The next thing that happens: an arrival, or an event of the network before it.
+/// Processes the next arrival, or an earlier event of the network.
 fn step(
     network: &mut Network,
     source: &mut Source<'_>,
@@ -78,7 +78,7 @@ fn step(
             }
             Some(at)
         }
-        // The answers of departures may bring arrivals that come before the next event.
+        // The responses to departures may cause arrivals that precede the next event.
         (_, Some(event)) => {
             network.advance(event);
             Some(event)

@@ -1,4 +1,4 @@
-//! Components: what visits go to.
+//! Components: the parts that requests visit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use super::Operation;
 #[derive(Debug, Clone)]
 pub struct Component {
     pub name: Arc<str>,
-    /// Label only (`service`, `agent`, …): what a kind adds stands in the blocks below.
+    /// A label only (`service`, `agent`, …): the features of a kind are in the fields below.
     pub kind: Arc<str>,
-    /// Place in [`super::Plan::hosts`].
+    /// Index in [`super::Plan::hosts`].
     pub host: usize,
-    /// Workers of each instance, held for the whole visit. `None`: as many as come.
+    /// Workers of each instance, held for the whole visit. `None`: unlimited.
     pub slots: Option<usize>,
     pub queue: Queue,
     pub balance: Balance,
@@ -29,13 +29,13 @@ pub struct Component {
     pub hub: Option<Hub>,
 }
 
-/// Where visits wait for a slot.
+/// The queue for a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Queue {
-    /// Visits that wait at most: for each instance, and with [`Balance::SharedQueue`] in all.
+    /// Maximum number of waiting visits: per instance, or in total with [`Balance::SharedQueue`].
     pub capacity: usize,
     pub discipline: Discipline,
-    /// Waiting longer ends `queue_timeout` 503.
+    /// A longer wait fails with `queue_timeout` 503.
     pub patience: Option<Duration>,
     pub overflow: Overflow,
 }
@@ -46,22 +46,22 @@ pub enum Discipline {
     Lifo,
 }
 
-/// What a full queue does with one more.
+/// The result of a visit that finds the queue full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overflow {
-    /// Fails `queue_full` with this status.
+    /// Fails with `queue_full` and this status.
     Reject(u16),
-    /// Gives no answer; the caller's timeout or deadline ends it.
+    /// No response; the caller's timeout or deadline ends the visit.
     Hang,
 }
 
-/// Which instance a visit goes to.
+/// How the instance of a visit is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Balance {
     RoundRobin,
     Random,
     LeastInFlight,
-    /// One line for all instances.
+    /// One queue for all instances.
     SharedQueue,
 }
 
@@ -77,13 +77,13 @@ pub struct Usl {
 /// An exact LRU over key numbers, one for each instance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cache {
-    /// Keys that requests draw from, where a flow says so.
+    /// The population of random keys, for steps that use it.
     pub population: Option<Population>,
-    /// Entries of each instance.
+    /// Maximum number of entries per instance.
     pub capacity: usize,
-    /// From being filled, before the plan's ageing. `None`: for ever.
+    /// From the time of filling, before the plan's ageing. `None`: unlimited.
     pub ttl: Option<Duration>,
-    /// In kB of 1 024 bytes. An entry that memory has no room for drives out the oldest.
+    /// In kB of 1 024 bytes. An entry for which memory has no space evicts the oldest.
     pub entry_kb: f64,
 }
 
@@ -96,41 +96,41 @@ pub struct Population {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Popularity {
     Uniform,
-    /// Key k is asked for in proportion to k^−s.
+    /// Key k is looked up in proportion to k^−s.
     Zipf(f64),
 }
 
-/// What a bus adds to a component.
+/// The additional properties of a bus.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bus {
     pub batch: Batch,
     pub compress: Option<Compression>,
-    /// What each publish waits for before its messages are on the way.
+    /// The time that each publish waits before its messages are sent.
     pub connect: Duration,
 }
 
 /// A batch takes the overhead and the sum of its messages' service in one slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Batch {
-    /// 1: each message goes alone, and pays the overhead.
+    /// 1: each message is sent alone, with the overhead.
     pub max_items: usize,
-    /// From the first message until an incomplete batch goes.
+    /// From the first message until an incomplete batch is sent.
     pub wait: Duration,
     pub overhead: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Compression {
-    /// Compressed size over size.
+    /// Compressed size / original size.
     pub ratio: f64,
-    /// For each kB (1 000 bytes) before compression.
+    /// CPU time per kB (1 000 bytes) before compression.
     pub cpu_ms_per_kb: f64,
 }
 
 /// Open connections of a component.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hub {
-    /// In all instances; one more is refused with `unavailable` 503.
+    /// In all instances; further ones are rejected with `unavailable` 503.
     pub max_connections: usize,
     /// In kB of 1 024 bytes.
     pub per_connection_kb: f64,
@@ -178,7 +178,7 @@ impl Default for Batch {
 }
 
 impl Usl {
-    /// By how much n at once slow each other: 1 + sigma (n − 1) + kappa n (n − 1).
+    /// The factor by which n concurrent visits slow each other: 1 + sigma (n − 1) + kappa n (n − 1).
     pub fn slowdown(&self, n: usize) -> f64 {
         let n = n.max(1) as f64;
         1.0 + self.sigma * (n - 1.0) + self.kappa * n * (n - 1.0)

@@ -1,4 +1,4 @@
-//! What an operation takes from the resources.
+//! The resource demands of an operation.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use fault_profile::sampler::Sampler;
 
 use super::{Path, Value};
 
-/// A number that may be drawn: milliseconds, kB or operations. The family is a [`Latency`], whose
-/// "ms" stand for the unit of the place.
+/// A number that may be random: milliseconds, kB or operations. The family is a [`Latency`], whose "ms"
+/// stand for the unit of the field.
 #[derive(Debug, Clone)]
 pub struct Amount {
     law: Latency,
@@ -42,9 +42,9 @@ impl Amount {
 /// Demands of one visit, or of each item of it.
 #[derive(Debug, Clone, Default)]
 pub struct Demand {
-    /// Time in which a worker is busy and no resource is.
+    /// Time during which a worker is busy without using a resource.
     pub service_ms: Option<Amount>,
-    /// Time of one core.
+    /// CPU time of one core.
     pub cpu_ms: Option<Amount>,
     /// A fraction is one more operation with that probability.
     pub disk_ops: Option<Amount>,
@@ -56,7 +56,7 @@ pub struct Demand {
     pub allocate_kb: Option<Amount>,
 }
 
-/// Something that a component does.
+/// An operation of a component.
 #[derive(Debug, Clone)]
 pub struct Operation {
     pub name: Arc<str>,
@@ -67,7 +67,7 @@ pub struct Operation {
     pub factor: Option<Factor>,
 }
 
-/// Demands for each item, kB or row.
+/// Demands per item, kB or row.
 #[derive(Debug, Clone)]
 pub struct Per {
     pub of: Expression,
@@ -80,28 +80,28 @@ pub struct Factor {
     pub by: Path,
     /// Values as text.
     pub cases: BTreeMap<String, f64>,
-    /// For other values and an absent one.
+    /// For other values, and for a missing one.
     pub otherwise: f64,
 }
 
-/// A number that depends on the request or the state of the system. What is absent counts 0.
+/// A number that depends on the request or the state of the system. Missing values count as 0.
 #[derive(Debug, Clone)]
 pub enum Expression {
     Number(f64),
-    /// A number, or a text that reads as one.
+    /// A number, or a text that can be parsed as one.
     Field(Path),
-    /// Items of a list, characters of a text.
+    /// Number of items of a list, or of characters of a text.
     Len(Path),
-    /// Size in kB of 1 000 bytes, as [`Value::bytes`] counts.
+    /// Size in kB of 1 000 bytes, as computed by [`Value::bytes`].
     Kb(Path),
-    /// Rows of a store; place in [`super::Plan::stores`].
+    /// Number of rows of a store; the index is in [`super::Plan::stores`].
     Rows(usize),
-    /// Base-2 logarithm; of less than 1 it is 0.
+    /// Binary logarithm; 0 for values below 1.
     Log2(Box<Expression>),
 }
 
 impl Expression {
-    /// The place that is read, if any.
+    /// The path that the expression reads, if any.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Field(path) | Self::Len(path) | Self::Kb(path) => Some(path),

@@ -1,4 +1,4 @@
-//! Flows: what a request does, step by step.
+//! Flows: the steps of a request.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,25 +9,25 @@ use super::{Expression, Path};
 /// Steps in sequence.
 pub type Block = Arc<[Step]>;
 
-/// An endpoint's flow; routes and bodies are the shell's business.
+/// An endpoint's flow; routes and bodies are handled outside of the network.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     pub name: Arc<str>,
-    /// Of a request that does not fail.
+    /// The status of a request that does not fail.
     pub status: u16,
     pub flow: Block,
 }
 
-/// A step of a flow, toggles applied: what is switched off is not here.
+/// A step of a flow after toggles are applied: steps that are switched off are not included.
 #[derive(Debug, Clone)]
 pub enum Step {
     Visit(Visit),
-    /// All branches at once, joined. The first failure cancels the others.
+    /// Parallel branches that are joined. The first failure cancels the others.
     Parallel(Vec<Block>),
     Cached(Cached),
     Using(Using),
     Publish(Publish),
-    /// One of several, drawn.
+    /// One of several branches, chosen randomly.
     Either(Vec<Share>),
     When(Case),
     Each(Each),
@@ -36,23 +36,23 @@ pub enum Step {
     Fail(Failure),
 }
 
-/// Which operation of which component.
+/// An operation of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
-    /// Place in [`super::Plan::components`].
+    /// Index in [`super::Plan::components`].
     pub component: usize,
-    /// Place in the component's operations.
+    /// Index in the component's operations.
     pub operation: usize,
 }
 
 #[derive(Debug, Clone)]
 pub struct Visit {
     pub call: Call,
-    /// One after the other; rounded down, 10 000 at most. A request that says more is refused.
+    /// Number of sequential visits; rounded down, at most 10 000. A request for more is rejected.
     pub times: Expression,
-    /// Done with the slot kept, behind the visit's own demands.
+    /// Steps that run with the slot held, after the visit's own demands.
     pub hold: Block,
-    /// Of each attempt, waiting included; then it fails `timeout` 504.
+    /// The maximum time of each attempt, including waits; then it fails with `timeout` 504.
     pub timeout: Option<Duration>,
     /// Further attempts after a failure.
     pub retries: u32,
@@ -62,69 +62,69 @@ pub struct Visit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnError {
     Fail,
-    /// Goes on as if nothing had happened.
+    /// Continues as if the visit had succeeded.
     Continue,
 }
 
-/// A visit to a cache, and what is done when it has nothing.
+/// A visit to a cache, and the steps on a miss.
 #[derive(Debug, Clone)]
 pub struct Cached {
-    /// To a component with a cache.
+    /// A call of a component with a cache.
     pub call: Call,
     pub key: CacheKey,
-    /// When it succeeds, the cache has the key.
+    /// After these steps succeed, the cache contains the key.
     pub miss: Block,
 }
 
 #[derive(Debug, Clone)]
 pub enum CacheKey {
-    /// Drawn from the cache's population.
+    /// A random key of the cache's population.
     Population,
-    /// By the value at a path.
+    /// The value at a path.
     Field(Path),
-    /// By a number, rounded down.
+    /// A number, rounded down.
     Number(Expression),
 }
 
-/// With a connection of a pool.
+/// Steps with a connection of a pool.
 #[derive(Debug, Clone)]
 pub struct Using {
-    /// Place in [`super::Plan::pools`].
+    /// Index in [`super::Plan::pools`].
     pub pool: usize,
     pub block: Block,
 }
 
 #[derive(Debug, Clone)]
 pub struct Publish {
-    /// To a component with a bus.
+    /// A call of a component with a bus.
     pub call: Call,
-    /// Rounded down, 10 000 at most. A request that says more is refused.
+    /// Rounded down, at most 10 000. A request for more is rejected.
     pub messages: Expression,
-    /// What is visited for each message once it is delivered.
+    /// The visit for each message after its delivery.
     pub consume: Option<Call>,
     /// Whether the flow waits until all are delivered and consumed.
     pub wait: bool,
 }
 
-/// A drawn branch.
+/// A branch that is chosen randomly.
 #[derive(Debug, Clone)]
 pub struct Share {
-    /// Probability, 0 to 1; what is left of 1 does nothing.
+    /// Probability, 0 to 1; the remainder to 1 does nothing.
     pub share: f64,
     pub block: Block,
 }
 
-/// A branch by a value.
+/// Branches by a value.
 #[derive(Debug, Clone)]
 pub struct Case {
     pub value: Path,
-    /// By the value as text.
+    /// Branches by the value as text.
     pub is: BTreeMap<String, Block>,
     pub otherwise: Block,
 }
 
-/// For each item of a list, or as often as a number says; `item` in paths of the block. 10 000 items
-/// at most; a request with more is refused.
+/// Steps for each item of a list, or as many times as a number says; paths of the block read it as `item`.
+/// At most 10 000 items; a request with more is rejected.
 #[derive(Debug, Clone)]
 pub struct Each {
     pub list: Path,
@@ -136,15 +136,15 @@ pub struct Each {
 pub enum Order {
     Sequence,
     AtOnce,
-    /// Items with an `id`, and a list of `{from, to}` at this path: an item begins with the wave
-    /// behind all that lead to it; those of a wave run at once.
+    /// Items with an `id`, and a list of `{from, to}` at this path: an item begins in the wave after all of
+    /// its predecessors; the items of a wave run in parallel.
     Graph(Path),
 }
 
-/// What is done to a store.
+/// An operation on a store.
 #[derive(Debug, Clone)]
 pub struct StateStep {
-    /// Place in [`super::Plan::stores`].
+    /// Index in [`super::Plan::stores`].
     pub store: usize,
     pub id: Identity,
     pub action: StateAction,
@@ -152,50 +152,50 @@ pub struct StateStep {
 
 #[derive(Debug, Clone)]
 pub enum Identity {
-    /// Drawn from the request's key, and kept for the answer under this name.
+    /// Drawn from the request's key, and available to the response under this name.
     Drawn(Arc<str>),
-    /// Given by the client, 128 bytes at most; absent or longer: `bad_request` 400.
+    /// Chosen by the client, at most 128 bytes; absent or longer: `bad_request` 400.
     Given(Path),
-    /// The id of the entry that this request touched last in this store.
+    /// The id of the entry that this request used last in this store.
     Current,
 }
 
 #[derive(Debug, Clone)]
 pub enum StateAction {
-    /// Makes an entry; one that is there already stays and is touched.
+    /// Creates an entry; an existing one remains and is touched.
     Create {
-        /// Place in the store's states.
+        /// Index in the store's states.
         state: usize,
         /// Values of the request that the entry keeps, as `state.NAME`.
         keep: Vec<(Arc<str>, Path)>,
     },
-    /// `not_found` 404 without it.
+    /// Without the entry, the request fails with `not_found` 404.
     Require,
-    /// One more row under the id, which is made if need be.
+    /// Adds a row under the id; the entry is created if necessary.
     Append,
-    /// `not_found` 404 without it, `conflict` 409 backwards or out of the last state.
+    /// Without the entry: `not_found` 404; for a move backwards or out of the last state: `conflict` 409.
     Advance {
-        /// Place in the store's states.
+        /// Index in the store's states.
         state: usize,
     },
-    /// Looks, and goes on either way.
+    /// Looks the entry up, and continues with or without it.
     Read,
-    /// Removes it, if it is there.
+    /// Removes the entry, if it exists.
     Remove,
 }
 
-/// Answers now and goes on in the background.
+/// Responds now and continues in the background.
 #[derive(Debug, Clone)]
 pub struct Later {
-    /// Place in [`super::Plan::stores`]: holds the job, whose states are the store's first
+    /// Index in [`super::Plan::stores`]: the store contains the job, whose states are the store's first
     /// (queued), second (running, from the first visit to `workers` on) and last (completed).
     pub store: usize,
-    /// The answer's name for the job's id.
+    /// The name of the job's id in the response.
     pub id: Arc<str>,
-    /// Place in [`super::Plan::components`].
+    /// Index in [`super::Plan::components`].
     pub workers: usize,
     pub block: Block,
-    /// Where this is set, the answer comes when the job is done.
+    /// If the value at this path is set, the response is sent after the job is done.
     pub wait: Option<Path>,
 }
 
@@ -207,7 +207,7 @@ pub struct Failure {
 }
 
 impl Visit {
-    /// Once, with nothing in hold.
+    /// A single visit without a hold.
     pub fn once(component: usize, operation: usize) -> Self {
         Self {
             call: Call {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Usl;
 
-/// A resource domain. Limits are for each instance; an absent one is unlimited and still counted.
+/// A resource domain. Limits apply to each instance; resources without a limit are counted nevertheless.
 #[derive(Debug, Clone)]
 pub struct Host {
     pub name: Arc<str>,
@@ -15,14 +15,14 @@ pub struct Host {
     pub disk_iops: Option<f64>,
     /// MB of 10^6 bytes.
     pub disk_mb_per_s: Option<f64>,
-    /// Room for the stores placed here, MB of 2^20 bytes.
+    /// Space for the stores on this host, in MB of 2^20 bytes.
     pub disk_mb: Option<f64>,
     /// 10^6 bits per second.
     pub network_mbit_per_s: Option<f64>,
-    /// MB of 2^20 bytes, as all memory.
+    /// MB of 2^20 bytes, like all memory.
     pub memory_mb: Option<f64>,
     pub base_mb: f64,
-    /// For each request in the house on the edge's host, for each visit elsewhere.
+    /// For each request in flight on the edge's host, for each visit on other hosts.
     pub in_flight_mb: f64,
     pub garbage: Option<Garbage>,
     pub leak: Option<Leak>,
@@ -30,48 +30,48 @@ pub struct Host {
     pub autoscale: Option<Autoscale>,
     /// Slows CPU and service by 1 + sigma (m − 1) + kappa m (m − 1) with m instances.
     pub usl_instances: Option<Usl>,
-    /// From being wanted to taking work, for instances that are added. Those of the first plan
-    /// are up at once.
+    /// From the scaling decision to accepting work, for added instances. Those of the first plan are up at
+    /// once.
     pub start: Duration,
 }
 
-/// Allocations add up until they are collected.
+/// Allocations accumulate until they are collected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Garbage {
     /// Share of `memory_mb` at which a collection begins, 0 to 1.
     pub collect_at: f64,
-    /// Time that the CPU stands still for.
+    /// Time for which the CPU stops.
     pub pause: Duration,
 }
 
-/// Memory that never comes back; kB of 1 024 bytes, before the plan's ageing.
+/// Memory that is never freed; kB of 1 024 bytes, before the plan's ageing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Leak {
-    /// For each request on the edge's host, for each visit elsewhere.
+    /// For each request on the edge's host, for each visit on other hosts.
     pub kb_per_request: f64,
     pub kb_per_s: f64,
 }
 
-/// What a crash of an instance does.
+/// The effects of a crash of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Crash {
-    /// From the crash to taking work again.
+    /// From the crash to accepting work again.
     pub restart: Duration,
-    /// From the crash until nothing more is sent to it.
+    /// From the crash until the instance receives no more work.
     pub detect: Duration,
-    /// What its requests end with.
+    /// The result of its requests in flight.
     pub in_flight: CrashAnswer,
 }
 
-/// What requests on a crashed instance end with.
+/// The result of requests on a crashed instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CrashAnswer {
     Status(u16),
-    /// The connection is closed without an answer.
+    /// The connection is closed without a response.
     Close,
 }
 
-/// Instances follow the use of the CPU: ceil(n × use / target).
+/// The number of instances follows the CPU utilisation: ceil(n × use / target).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Autoscale {
     pub min: usize,
@@ -79,7 +79,7 @@ pub struct Autoscale {
     /// Share of the cores, above 0 and up to 1.
     pub target_cpu: f64,
     pub every: Duration,
-    /// From the decision to taking work.
+    /// From the decision to accepting work.
     pub start: Duration,
 }
 

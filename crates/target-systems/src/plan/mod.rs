@@ -1,8 +1,8 @@
-//! A compiled system: what the network runs.
+//! A compiled system, which the network runs.
 //!
-//! Plain types in final units, toggles applied, names resolved to places in the lists of
-//! [`Plan`]. Whoever builds one (the compiler of documents, or a test) fills the public fields;
-//! [`Plan::problems`] says whether its references hold together.
+//! Plain types in final units, after toggles are applied and names are resolved to indices in the lists of
+//! [`Plan`]. Code that builds one (the compiler of documents, or a test) fills the public fields;
+//! [`Plan::problems`] checks whether its references are consistent.
 
 mod component;
 mod demand;
@@ -31,92 +31,91 @@ pub use value::{Path, PathRoot, Value};
 /// A whole system at one revision.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Name of the system; part of what every draw depends on.
+    /// Name of the system, on which every random draw depends.
     pub system: Arc<str>,
-    /// Seed of every draw.
+    /// Seed of all random draws.
     pub seed: u64,
-    /// What every request passes first.
+    /// The processing in front of every flow.
     pub edge: Edge,
     pub hosts: Vec<Host>,
     pub components: Vec<Component>,
     pub pools: Vec<Pool>,
     pub stores: Vec<Store>,
     pub endpoints: Vec<Endpoint>,
-    /// Multiplies leak rates and divides times to live and retention; 1 is real time.
+    /// Multiplies leak rates, and divides lifetimes and retention; 1 is real time.
     pub ageing: f64,
-    /// Planned changes, rising in time since the origin. Each plan replaces the whole of this
-    /// one but for its timeline, which counts on.
+    /// Planned changes, ascending in time since the origin. Each plan replaces this one except for its
+    /// timeline, which continues.
     pub timeline: Vec<Planned>,
 }
 
-/// A change that is known ahead: from `at` on, `plan` holds. Its own timeline is not read.
+/// A planned change: from `at` on, `plan` is in force. Its own timeline is not read.
 #[derive(Debug, Clone)]
 pub struct Planned {
     pub at: Duration,
     pub plan: Arc<Plan>,
 }
 
-/// What stands in front of all flows.
+/// The processing in front of all flows.
 #[derive(Debug, Clone)]
 pub struct Edge {
-    /// Place in [`Plan::hosts`]: whose CPU, link and memory requests take.
+    /// Index in [`Plan::hosts`]: the host whose CPU, link and memory requests use.
     pub host: usize,
-    /// Requests in the house; one more is refused with `queue_full` 503.
+    /// Maximum number of requests in flight; further ones are rejected with `queue_full` 503.
     pub max_in_flight: usize,
-    /// From arrival; then the answer is `timeout` 504 and the rest is cancelled.
+    /// From the arrival; then the response is `timeout` 504 and the rest is cancelled.
     pub deadline: Option<Duration>,
     pub cpu_ms: Option<Amount>,
     /// Added to the real bytes of each request, in kB of 1 000 bytes.
     pub network_kb: Option<Amount>,
-    /// Beyond it: `rate_limited` 429.
+    /// Requests beyond it get `rate_limited` 429.
     pub rate_limit: Option<RateLimit>,
 }
 
-/// Connections that are shared by flows.
+/// Connections shared by flows.
 #[derive(Debug, Clone)]
 pub struct Pool {
     pub name: Arc<str>,
     pub size: usize,
-    /// Waiting longer ends `pool_exhausted` 500. `None`: waits until the deadline.
+    /// A longer wait fails with `pool_exhausted` 500. `None`: waits until the deadline.
     pub wait: Option<Duration>,
 }
 
-/// What a system keeps between requests.
+/// The state of a system between requests.
 #[derive(Debug, Clone)]
 pub struct Store {
     pub name: Arc<str>,
-    /// Place in [`Plan::hosts`]: whose memory (and disk, where that is limited) entries take, and
-    /// with whose instances they are lost. `None`: nobody's.
+    /// Index in [`Plan::hosts`]: the host whose memory (and disk, if limited) the entries use; they are
+    /// lost with its instances. `None`: no host.
     pub host: Option<usize>,
-    /// Rows at most.
+    /// Maximum number of rows.
     pub capacity: usize,
-    /// From the last change of an entry, before [`Plan::ageing`]. `None`: for ever.
+    /// From the last change of an entry, before [`Plan::ageing`]. `None`: unlimited.
     pub ttl: Option<Duration>,
     /// From reaching the last of `states`, before [`Plan::ageing`], in place of `ttl`.
     pub retain_after_end: Option<Duration>,
-    /// Rows under one id at most; the oldest goes.
+    /// Maximum number of rows under one id; beyond it the oldest is removed.
     pub per_key: Option<usize>,
     /// In kB of 1 024 bytes, for each row.
     pub per_entry_kb: f64,
-    /// A linear machine: an entry moves forward only, and leaves the last state never.
+    /// A linear state machine: an entry only moves forward, and never leaves the last state.
     pub states: Vec<Arc<str>>,
-    /// Rows that are there at the beginning; they count, take room and are found by their
-    /// numbers, from 1.
+    /// Number of initial rows; they count, use memory and have numbers from 1 as ids.
     pub populate: usize,
     pub at_capacity: AtCapacity,
 }
 
-/// What a full store does.
+/// The behaviour of a full store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AtCapacity {
     /// The write fails with `disk_full` 507.
     Refuse,
-    /// The oldest entry goes, and is counted.
+    /// The oldest entry is evicted, and counted.
     Evict,
 }
 
 impl Plan {
-    /// A system without limits, components and endpoints, to be filled.
+    /// A system without limits, components and endpoints, as a starting point.
     pub fn new(system: &str, seed: u64) -> Self {
         Self {
             system: system.into(),

@@ -1,10 +1,10 @@
-//! Whether a plan's references hold together.
+//! Checks whether a plan's references are consistent.
 
 use super::{Block, CacheKey, Call, Expression, Identity, Plan, StateAction, StateStep, Step};
 
 impl Plan {
-    /// References that lead nowhere and numbers that mean nothing; empty for every plan that a
-    /// checked document compiles to. The network refuses others.
+    /// Dangling references and meaningless numbers; empty for every plan that is compiled from a checked
+    /// document. The network rejects other plans.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Problems {
             plan: self,

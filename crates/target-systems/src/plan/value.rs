@@ -1,10 +1,10 @@
-//! What a request brings along, as far as its flow depends on it.
+//! The data of a request, as far as its flow depends on it.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-/// A tree of JSON's shape. The shell keeps only what some [`Path`] of the plan names.
+/// A tree with the structure of JSON. Callers include only the values that a [`Path`] of the plan names.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Value {
     #[default]
@@ -16,29 +16,29 @@ pub enum Value {
     Map(Arc<[(Arc<str>, Value)]>),
 }
 
-/// Where a value stands: `body.x`, `path.x`, `query.x`, `state.x`, `item.x`.
+/// The place of a value: `body.x`, `path.x`, `query.x`, `state.x`, `item.x`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Path {
     pub root: PathRoot,
-    /// Names of fields, or places in lists; empty: the root itself.
+    /// Names of fields, or indices in lists; empty: the root itself.
     pub names: Vec<Arc<str>>,
 }
 
-/// What a path begins at.
+/// The root of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PathRoot {
     Body,
     /// Parameters of the route.
     Path,
     Query,
-    /// What the entry keeps that a `state` step of this request touched last.
+    /// The kept values of the entry that a `state` step of this request used last.
     State,
     /// The item of the innermost `each`.
     Item,
 }
 
 impl PathRoot {
-    /// As it is written, and as the field of the request's input is named.
+    /// The name in files, and the field of the request's input.
     pub fn name(self) -> &'static str {
         match self {
             Self::Body => "body",
@@ -69,7 +69,7 @@ impl Value {
         )
     }
 
-    /// The field of a map or the place in a list; [`Value::Null`] where there is none.
+    /// The field of a map or the item of a list; [`Value::Null`] if there is none.
     pub fn get(&self, name: &str) -> &Value {
         match self {
             Self::Map(fields) => fields
@@ -99,7 +99,8 @@ impl Value {
         }
     }
 
-    /// A number, or a text that reads as one; 0 for everything else, and never negative or infinite.
+    /// A number, or a text that can be parsed as one; 0 for everything else, and never negative or
+    /// infinite.
     pub fn number(&self) -> f64 {
         let number = match self {
             Self::Number(number) => *number,
@@ -114,7 +115,7 @@ impl Value {
         }
     }
 
-    /// Items of a list or map, characters of a text, 0 otherwise.
+    /// Number of items of a list or map, or of characters of a text; 0 otherwise.
     pub fn len(&self) -> usize {
         match self {
             Self::Text(text) => text.chars().count(),
@@ -128,7 +129,7 @@ impl Value {
         self.len() == 0
     }
 
-    /// Whether a flag is set: `true`, a number but 0, a text but "", "0" and "false".
+    /// Whether a flag is set: `true`, a number other than 0, a text other than "", "0" and "false".
     pub fn is_set(&self) -> bool {
         match self {
             Self::Null => false,
@@ -140,7 +141,7 @@ impl Value {
         }
     }
 
-    /// Roughly its bytes as JSON: 8 for a scalar, the bytes of texts and names, 1 for each comma.
+    /// The approximate size as JSON: 8 for a scalar, the bytes of texts and names, 1 for each comma.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Null | Self::Bool(_) | Self::Number(_) => 8,

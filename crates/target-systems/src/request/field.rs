@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use crate::document::{Place, Source, is_name};
 
-/// A place, or many: `[]` stands for every item of a list.
+/// A place, or many places: `[]` stands for every item of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     pub source: Source,
@@ -65,22 +65,22 @@ impl fmt::Display for Field {
     }
 }
 
-/// A value that a field stands for.
+/// A value to which a field refers.
 #[derive(Debug, Clone)]
 pub(super) struct Found<'a> {
-    /// Where, as in `body.items[3].id`.
+    /// The place, such as `body.items[3].id`.
     pub path: String,
     /// `None`: the parent exists, but the field does not.
     pub value: Option<&'a Json>,
 }
 
 impl Field {
-    /// From its source on.
+    /// The steps from the source on.
     pub(crate) fn steps(&self) -> &[FieldStep] {
         &self.steps
     }
 
-    /// All values that the field stands for. What lies in something absent is not listed, but for
+    /// All values to which the field refers. Values in something that is absent are not listed, except for
     /// fields of the body itself.
     pub(super) fn find<'a>(&self, root: &'a Json) -> Vec<Found<'a>> {
         let name = match self.source {
@@ -93,7 +93,7 @@ impl Field {
         found
     }
 
-    /// Whether the field is this place, lists left out.
+    /// Whether the field refers to this place, regardless of lists.
     pub fn is(&self, place: &Place) -> bool {
         self.source == place.source
             && self.steps.len() == place.names.len()

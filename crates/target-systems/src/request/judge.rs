@@ -8,10 +8,10 @@ use super::RequestJson;
 use super::field::{Field, Found};
 use crate::document::{Bounds, FieldType, RequestShape, Source};
 
-/// Errors that are looked for; behind them a request is bad enough.
+/// Maximum number of errors, after which the check of a request stops.
 const MOST_ERRORS: usize = 100;
 
-/// A shape with its fields taken apart.
+/// A shape with its fields parsed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rules {
     required: Vec<Field>,
@@ -70,7 +70,7 @@ impl Rules {
         }
     }
 
-    /// What is wrong, each with its path.
+    /// The errors of a request, each with its path.
     pub fn errors(&self, whole: &RequestJson<'_>) -> Vec<String> {
         let mut errors = Vec::new();
         let has_body = self.fields().any(|field| field.source == Source::Body);
@@ -109,7 +109,7 @@ impl Rules {
 }
 
 impl Rule {
-    /// Values that a reference may have.
+    /// The allowed values of a reference.
     fn allowed(&self, whole: &RequestJson<'_>) -> BTreeSet<String> {
         let Self::In(other) = self else {
             return BTreeSet::new();
@@ -121,9 +121,9 @@ impl Rule {
             .collect()
     }
 
-    /// What is wrong with a value that is there.
+    /// The error of a value, if there is one.
     fn broken(&self, value: &Json, source: Source, allowed: &BTreeSet<String>) -> Option<String> {
-        // Parameters come as text.
+        // Parameters are sent as text.
         let is_text = matches!(source, Source::Query | Source::Path);
         match self {
             Self::Type(kind) => {
@@ -160,7 +160,7 @@ fn says(text: &Json, value: &Json) -> bool {
     !value.is_string() && text.as_str() == Some(value.to_string().as_str())
 }
 
-/// Never a whole long content in an answer.
+/// Shortens a value for a response.
 fn shortened(value: &Json) -> String {
     let text = value.to_string();
     if text.chars().count() <= 40 {

@@ -69,7 +69,7 @@ fn a_request_that_fits_is_accepted_with_what_the_flow_reads() {
     );
     let nodes = accepted.input.get("body").get("nodes");
     assert_eq!(nodes.get("0").get("type").text().as_deref(), Some("llm"));
-    // What nothing reads is not kept.
+    // Values that no flow reads are not included.
     assert_eq!(accepted.input.get("body").get("name"), &Value::Null);
     assert_eq!(accepted.input.get("query").get("wait"), &Value::Null);
 }

@@ -1,4 +1,4 @@
-//! The admin API: that of every simulated server, and what only a system has.
+//! The admin API: that of every simulated server, and the operations of a system.
 
 use std::sync::Arc;
 
@@ -23,10 +23,10 @@ use crate::truth::{self, Asking, Load, NoTruth};
 
 type Shared = State<Arc<Target>>;
 
-/// Requests that a plan may list.
+/// Maximum number of requests in a plan.
 const MOST_PLANNED: u64 = 10_000;
 
-/// The operations that only a system has, as OpenAPI paths.
+/// The additional operations of a system, as OpenAPI paths.
 const OWN: &str = include_str!("../../admin.json");
 
 pub(super) fn router(target: Arc<Target>) -> Router {
@@ -53,8 +53,8 @@ pub(super) fn router(target: Arc<Target>) -> Router {
         .layer(from_fn(finish_only))
 }
 
-/// Requests that are inside a system queue for what it has. There is no delay that a change could
-/// end or draw again and leave the laws of the network as they are: they finish as they came.
+/// Requests in a system wait for its resources. No delay can be ended or drawn again by a change without
+/// violating the laws of the network: requests finish as they began.
 async fn finish_only(request: Request, next: Next) -> Response {
     let query = request.uri().query().unwrap_or_default();
     let other = form_urlencoded::parse(query.as_bytes())
@@ -160,7 +160,7 @@ impl Default for PlanQuery {
     }
 }
 
-/// What the first requests to an endpoint will demand, as those without an id meet it.
+/// The demands of the next requests to an endpoint that have no id.
 async fn plan(State(target): Shared, CheckedQuery(query): CheckedQuery<PlanQuery>) -> Response {
     let live = target.control.live();
     let names = || live.endpoints.iter().map(|endpoint| endpoint.name.as_str());
@@ -201,7 +201,7 @@ struct TruthQuery {
     rate_per_s: Option<f64>,
 }
 
-/// What a right analysis has to find; without a mix, the first of the document.
+/// The results that a correct analysis finds; without a mix, for the first one of the document.
 async fn truth_of(
     State(target): Shared,
     CheckedQuery(query): CheckedQuery<TruthQuery>,

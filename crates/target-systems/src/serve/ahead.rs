@@ -1,4 +1,4 @@
-//! What requests will demand, before they come: each alone in a system of its own.
+//! The demands of future requests: each alone in a separate system.
 
 use std::time::Duration;
 
@@ -69,5 +69,5 @@ pub(super) fn demands(
         .collect()
 }
 
-/// A request that takes longer has no end that anybody waits for.
+/// Maximum time of a request.
 const FAR: Duration = Duration::from_secs(86_400);

@@ -1,4 +1,4 @@
-//! Bodies of answers from their templates; what `$` stands for is said at `document::Answer`.
+//! Bodies of responses from their templates; the meaning of `$` is documented at `document::Answer`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use crate::network::{Finished, Touched};
 use crate::plan::Plan;
 use crate::request::Accepted;
 
-/// Items that a `$repeat` makes at most.
+/// Maximum number of items of a `$repeat`.
 const MOST_ITEMS: usize = 10_000;
-/// Bytes of an answer at most, about: repetitions of what a body holds multiply.
+/// Approximate maximum size of a response in bytes: repetitions of the body's content multiply.
 const MOST_BYTES: usize = 16 << 20;
-/// What a value takes beside its text, about.
+/// Approximate size of a value in addition to its text.
 const VALUE_BYTES: usize = 32;
 
-/// What a template is filled from.
+/// The input of a template.
 pub(super) struct Filling<'a> {
     pub(super) plan: &'a Plan,
     pub(super) answer: &'a ResponseSpec,
@@ -26,16 +26,16 @@ pub(super) struct Filling<'a> {
     pub(super) path: &'a BTreeMap<String, String>,
     pub(super) query: &'a BTreeMap<String, String>,
     pub(super) finished: &'a Finished,
-    /// Of the request: equal requests draw equal values.
+    /// From the request: equal requests draw equal values.
     pub(super) root: Root,
     pub(super) token: Option<&'a str>,
 }
 
 impl Filling<'_> {
-    /// The body of the answer.
+    /// The body of the response.
     ///
     /// # Errors
-    /// The request asks for more than an answer may hold.
+    /// The response would be larger than allowed.
     pub(super) fn body(&self) -> Result<Json, String> {
         let mut room = MOST_BYTES;
         self.filled(&self.answer.body, 0, &mut room)
@@ -62,7 +62,7 @@ impl Filling<'_> {
         }
     }
 
-    /// What a name stands for; what the request brought along is measured before it is copied.
+    /// The value of a name; values from the request are measured before they are copied.
     fn copied(&self, name: &str, index: usize, room: &mut usize) -> Result<Json, String> {
         match name.split_once('.').unwrap_or((name, "")) {
             ("body", rest) => measure(at(&self.accepted.body, rest), room)?,
@@ -96,7 +96,7 @@ impl Filling<'_> {
             .collect()
     }
 
-    /// What a name behind `$` stands for; null where there is nothing.
+    /// The value of a name after `$`; null if there is none.
     fn value(&self, name: &str, index: usize) -> Json {
         let (first, rest) = name.split_once('.').unwrap_or((name, ""));
         match first {
@@ -120,7 +120,7 @@ impl Filling<'_> {
         self.finished.entry.as_ref()
     }
 
-    /// An id that the flow drew under a name; `$id` is the entry's where no name fits.
+    /// An id that the flow drew under a name; `$id` is that of the entry if no name matches.
     fn id(&self, name: &str) -> Json {
         let drawn = self
             .finished
@@ -134,7 +134,7 @@ impl Filling<'_> {
         }
     }
 
-    /// The state of the entry by its name, or its age.
+    /// The state of the entry by name, or its age.
     fn state(&self, entry: &Touched, rest: &str) -> Json {
         if rest == "age_ms" {
             return milliseconds(self.finished.at.saturating_sub(entry.created));
@@ -144,7 +144,7 @@ impl Filling<'_> {
         json!(name.map(AsRef::as_ref))
     }
 
-    /// Rows under the entry's key: their number, or one object for each of them.
+    /// Rows under the entry's key: their number, or one object for each.
     fn entries(&self, rest: &str) -> Json {
         let rows = self.entry().map_or(0, |entry| entry.rows);
         match rest {
@@ -172,14 +172,14 @@ impl Filling<'_> {
     }
 }
 
-/// Takes the room of a value with so much text.
+/// Reserves the space of a value with text of this length.
 fn take(room: &mut usize, text: usize) -> Result<(), String> {
     let left = room.checked_sub(VALUE_BYTES + text);
     *room = left.ok_or_else(|| format!("the answer would be larger than {MOST_BYTES} bytes"))?;
     Ok(())
 }
 
-/// Takes the room of a whole value.
+/// Reserves the space of a whole value.
 fn measure(value: &Json, room: &mut usize) -> Result<(), String> {
     match value {
         Json::String(text) => take(room, text.len()),
@@ -224,7 +224,7 @@ fn at<'a>(value: &'a Json, names: &str) -> &'a Json {
     })
 }
 
-/// Parameters come as text; a number is shown as one.
+/// Parameters are sent as text; a number is shown as a number.
 fn typed(text: &str) -> Json {
     text.parse::<i64>()
         .map_or_else(|_| json!(text), |number| json!(number))

@@ -1,4 +1,5 @@
-//! The network in real time: inputs are stamped under one lock, one task sleeps until the next event.
+//! The network in real time: inputs get their time under one lock, and one task sleeps until the next
+//! event.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,10 +19,10 @@ use crate::plan::Plan;
 /// A network that runs in real time.
 #[derive(Debug)]
 pub(super) struct Clock {
-    /// Where the document in force and its revision are.
+    /// The document in force and its revision.
     control: Arc<Control<Playing>>,
     state: Mutex<State>,
-    /// An event is now expected earlier than the driver sleeps for.
+    /// The next event is now earlier than the driver's wake-up.
     earlier: Notify,
 }
 
@@ -33,11 +34,11 @@ struct State {
     waiting: HashMap<Ticket, oneshot::Sender<Finished>>,
     sockets: HashMap<Socket, CancellationToken>,
     log: Log,
-    /// When the driver wakes up.
+    /// The driver's next wake-up.
     wakes: Option<Duration>,
-    /// The revision of the document that the network obeys.
+    /// The revision of the document that the network applies.
     obeyed: u64,
-    /// The revision up to which the control counts what the network did by itself.
+    /// The revision up to which the control has counted the planned changes of the network.
     numbered: u64,
 }
 
@@ -61,7 +62,7 @@ impl Clock {
         }
     }
 
-    /// Lets the network run: wakes at its events, at most once in `resolution`.
+    /// Runs the network: wakes at its events, at most once per `resolution`.
     pub(super) async fn drive(self: Arc<Self>, timer: Timer, resolution: Duration) {
         let mut slept_until = Instant::now();
         loop {
@@ -81,7 +82,7 @@ impl Clock {
         }
     }
 
-    /// Sends a request in. The receiver gets its end, whose times count from the instant.
+    /// Passes a request to the network. The receiver gets its end, whose times count from the instant.
     pub(super) fn arrive(
         &self,
         live: &Live<Playing>,
@@ -101,7 +102,7 @@ impl Clock {
         (ticket, origin, receiver)
     }
 
-    /// The client of a request went away.
+    /// Called when the client of a request has disconnected.
     pub(super) fn leave(&self, ticket: Ticket) {
         self.step(|state, now| {
             if state.waiting.remove(&ticket).is_some() {
@@ -113,13 +114,13 @@ impl Clock {
         });
     }
 
-    /// The network goes by the document in force, if it does not already.
+    /// Applies the document in force, if it is not applied already.
     pub(super) fn obey(&self, live: &Live<Playing>) {
         self.step(|state, now| state.obey(now, live));
     }
 
-    /// The system in force at its time zero. Requests in flight and open sockets end without an
-    /// answer.
+    /// Restarts the system in force at time zero. Requests in flight and open sockets end without a
+    /// response.
     pub(super) fn begin_anew(&self, live: &Live<Playing>) {
         self.step(|state, _| state.begin(live));
     }
@@ -176,7 +177,7 @@ impl Clock {
         self.step(|state, now| state.network.read(now))
     }
 
-    /// Something of the plan in force, with its revision.
+    /// Reads the plan in force, with its revision.
     pub(super) fn in_force<T>(&self, look: impl FnOnce(&Plan) -> T) -> (u64, T) {
         let live = self.control.live();
         self.step(|state, now| {
@@ -189,11 +190,11 @@ impl Clock {
         self.step(|state, now| state.log.shown(now))
     }
 
-    /// Does something to the network now, hands out what ended by it, and sees to it that the driver
-    /// wakes in time.
+    /// Performs an action on the network now, delivers the requests that ended by now, and makes sure that
+    /// the driver wakes in time.
     fn step<T>(&self, act: impl FnOnce(&mut State, Duration) -> T) -> T {
         let mut state = self.lock();
-        // The time is taken under the lock, so that inputs come in the order of their times.
+        // The time is taken under the lock, so that inputs are in the order of their times.
         let now = state.origin.elapsed();
         state.network.advance(now);
         state.number(&self.control);
@@ -232,14 +233,14 @@ impl State {
                     document: live.config.clone(),
                 });
             }
-            // The control refuses such documents, so that the system goes on as it is.
+            // The control rejects such documents; otherwise the system continues unchanged.
             Err(refusal) => {
                 tracing::error!(?refusal, "a document with another structure is in force");
             }
         }
     }
 
-    /// Planned changes that have happened are revisions of the document.
+    /// Planned changes that took effect are counted as revisions of the document.
     fn number(&mut self, control: &Control<Playing>) {
         for _ in self.numbered..self.network.revision() {
             let revision = control.advance().revision;
@@ -251,7 +252,7 @@ impl State {
         self.network.set_revision(self.numbered);
     }
 
-    /// The place of an endpoint in the plan in force; behind all of them where it has none.
+    /// The index of an endpoint in the plan in force; after all others if it has none.
     fn place_of(&self, endpoint: &str) -> usize {
         let endpoints = &self.network.plan().endpoints;
         let place = endpoints.iter().position(|one| *one.name == *endpoint);
@@ -260,7 +261,7 @@ impl State {
 
     fn begin(&mut self, live: &Live<Playing>) {
         let plan = live.system.plan.as_ref().clone();
-        // A compiled document has no problems; should it have some, the old system goes on.
+        // A compiled document has no problems; otherwise the old system continues.
         let Ok(mut network) = Network::new(plan, Detail::Visits) else {
             return;
         };
@@ -279,7 +280,7 @@ impl State {
         for finished in self.network.finished() {
             self.log.end(&finished);
             if let Some(waiting) = self.waiting.remove(&finished.ticket) {
-                // Without a receiver the client has just gone.
+                // Without a receiver the client has just disconnected.
                 drop(waiting.send(finished));
             }
         }

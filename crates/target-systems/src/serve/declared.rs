@@ -1,4 +1,4 @@
-//! Metrics that a document declares under names of its own.
+//! Metrics that a document declares under its own names.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -15,9 +15,9 @@ use super::playing::Playing;
 use crate::document::{Document, Flow, Metric, Step, Subject};
 use crate::network::{Cause, Finished, Outcome, Reading};
 
-/// How far gauges of recent events look back.
+/// The time window of gauges of recent events.
 const WINDOW: Duration = Duration::from_secs(60);
-/// Fewer lookups than this make no ratio.
+/// Minimum number of lookups for a ratio.
 const LEAST_LOOKUPS: f64 = 20.0;
 
 /// All declared metrics.
@@ -26,12 +26,12 @@ pub(super) struct Declared {
     histograms: Vec<(Metric, HistogramVec)>,
     counters: Vec<(Metric, CounterVec)>,
     gauges: Vec<Metric>,
-    /// Endpoints that keep a workflow, each with its store.
+    /// Endpoints with a workflow, each with its store.
     workflow_endpoints: Vec<(String, String)>,
     recent: Mutex<Recent>,
 }
 
-/// Sums at past moments, for gauges over the last minute.
+/// Past sums, for gauges over the last minute.
 #[derive(Debug, Default)]
 struct Recent {
     /// Hits and lookups by component.
@@ -43,10 +43,10 @@ struct Recent {
 /// Hits and lookups by component.
 type Lookups = BTreeMap<String, (f64, f64)>;
 
-/// Visits that a mean over the last minute takes in at most.
+/// Maximum number of visits in a mean over the last minute.
 const MOST_VISITS: usize = 10_000;
 
-/// What a series is about: values by label.
+/// The subjects of a series: values by label.
 type Subjects<'a> = &'a [(&'a str, &'a str)];
 
 impl Declared {
@@ -87,7 +87,7 @@ impl Declared {
         Ok(declared)
     }
 
-    /// Series exist before anything has happened, so that rates and alerts see the first event.
+    /// Creates the series before any event, so that rates and alerts see the first one.
     fn begin_series(&self, document: &Document) {
         for (name, component) in &document.components {
             for operation in component.operations.keys() {
@@ -212,7 +212,7 @@ impl Declared {
                 _ => Kind::Gauge,
             };
             let figures = figures(metric.of, reading, &recent);
-            // Components whose messages the metric does not tell apart are counted together.
+            // Components whose messages the metric does not distinguish are counted together.
             let mut sums: IndexMap<Vec<String>, f64> = IndexMap::new();
             for (about, value) in &figures {
                 let about: Vec<(&str, &str)> = about
@@ -274,7 +274,7 @@ fn is_read(of: Subject) -> bool {
     of == Subject::BusMessages
 }
 
-/// Endpoints whose flow keeps a workflow, each with its store: those that advance an entry to its last state.
+/// Endpoints with a workflow, each with its store: those that advance an entry to its last state.
 fn workflows(document: &Document) -> Vec<(String, String)> {
     let endpoints = document.endpoints.iter();
     let kept = endpoints.filter_map(|(name, endpoint)| {
@@ -284,7 +284,7 @@ fn workflows(document: &Document) -> Vec<(String, String)> {
     kept.collect()
 }
 
-/// The store of which the steps advance an entry to its last state.
+/// The store whose entries the steps advance to their last state.
 fn completed<'a>(document: &Document, flow: &'a Flow) -> Option<&'a str> {
     flow.iter().find_map(|step| {
         if let Step::State(state) = step {
@@ -305,7 +305,7 @@ fn applies(metric: &Metric, about: Subjects<'_>) -> bool {
     })
 }
 
-/// Values of the metric's labels; what a series says nothing about is empty.
+/// Values of the metric's labels; a label without a value is empty.
 fn labels<'a>(metric: &Metric, about: Subjects<'a>) -> Vec<&'a str> {
     let value = |name: &String| {
         about
@@ -316,7 +316,7 @@ fn labels<'a>(metric: &Metric, about: Subjects<'a>) -> Vec<&'a str> {
     metric.labels.iter().map(value).collect()
 }
 
-/// A figure with what it is about.
+/// A figure with its subjects.
 type Figured = (IndexMap<String, String>, f64);
 
 fn about<const N: usize>(pairs: [(&str, &str); N]) -> IndexMap<String, String> {
@@ -411,7 +411,7 @@ impl Recent {
             (one.name.to_string(), (hits, hits + misses))
         });
         self.lookups.push_back((now, lookups.collect()));
-        // One sum from before the window is kept to compare with.
+        // One sum from before the window is needed for comparison.
         while self.lookups.len() > 2 && now.duration_since(self.lookups[1].0) > WINDOW {
             self.lookups.pop_front();
         }
@@ -425,7 +425,7 @@ impl Recent {
         }
     }
 
-    /// NaN where there were too few lookups.
+    /// NaN if there were too few lookups.
     fn hit_ratios(&self) -> Vec<Figured> {
         let (Some((_, first)), Some((_, last))) = (self.lookups.front(), self.lookups.back())
         else {

@@ -1,4 +1,4 @@
-//! The page that says what a system offers.
+//! The page that documents a system.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use service_runtime::api_page::{HEAD, escaped};
 use super::playing::Playing;
 use crate::document::{Bounds, Document, Endpoint, RequestShape};
 
-/// What the shell itself offers: route and purpose.
+/// The routes outside the document: route and purpose.
 const OWN: [(&str, &str); 8] = [
     (
         "GET /health",
@@ -109,7 +109,7 @@ const ERRORS: [(&str, &str); 13] = [
     ("disk_full", "507 no space for a write"),
 ];
 
-/// What a system offers as a page without scripts.
+/// The documentation of a system as a page without scripts.
 pub(super) fn page(playing: &Playing, admin: &Admin) -> Html<String> {
     let document = &playing.system.document;
     let mut page = String::from(HEAD);
@@ -153,7 +153,7 @@ fn of_endpoint(endpoint: &Endpoint) -> (String, String) {
     (endpoint.route.clone(), about)
 }
 
-/// What a request has to look like, a phrase for each rule.
+/// The rules of a request, one phrase each.
 fn of_shape(shape: &RequestShape) -> Vec<String> {
     let mut rules = Vec::new();
     if !shape.required.is_empty() {
@@ -224,7 +224,7 @@ fn toggles(document: &Document) -> Vec<(String, String)> {
     document.toggles.iter().map(toggle).collect()
 }
 
-/// Nothing where there are no rows.
+/// Adds nothing if there are no rows.
 fn table<T: AsRef<str>>(page: &mut String, title: &str, rows: impl IntoIterator<Item = (T, T)>) {
     let mut rows = rows.into_iter().peekable();
     if rows.peek().is_none() {

@@ -1,4 +1,4 @@
-//! Entries of the journal: what was done to a request, and why.
+//! Entries of the journal: the treatment of each request, with its reason.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use simulated_server::journal;
 use crate::network::{Finished, VisitRecord};
 use crate::plan::Plan;
 
-/// Characters of tenants and keys that are kept.
+/// Maximum number of recorded characters of tenants and keys.
 const MOST_CHARS: usize = 128;
 
 /// One request.
@@ -21,29 +21,29 @@ pub struct Entry {
     pub(super) tenant: Box<str>,
     pub(super) key: Box<str>,
     pub(super) attempt: u32,
-    /// Place in the tenant's stream.
+    /// Index in the tenant's stream.
     pub(super) index: u64,
-    /// Absent for a path that is no endpoint's.
+    /// Absent for a path that matches no endpoint.
     pub(super) endpoint: Option<Box<str>>,
     /// The endpoint's method and path, for metrics.
     #[serde(skip)]
     pub(super) route: Option<Box<str>>,
     /// `none`, or the `error_type`.
     pub(super) fault: Box<str>,
-    /// The same; absent when nothing went wrong.
+    /// The same; absent on success.
     pub(super) error_type: Option<Box<str>>,
-    /// 0 when none was sent.
+    /// 0 if none was sent.
     pub(super) status: u16,
     pub(super) planned_us: u64,
     pub(super) queued_us: u64,
     pub(super) actual_us: u64,
-    /// The client went away before the answer.
+    /// The client disconnected before the response.
     pub(super) cancelled: bool,
     pub(super) visits: Box<[Visited]>,
     pub(super) visits_omitted: u32,
 }
 
-/// One visit of a request.
+/// A visit of a request.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Visited {
     pub(super) component: Box<str>,
@@ -59,7 +59,7 @@ pub struct Visited {
 }
 
 impl Entry {
-    /// A request of which nothing is known yet.
+    /// The entry of a request before anything is known about it.
     pub(super) fn begin(tenant: &str, key: &str, revision: u64, index: u64, attempt: u32) -> Self {
         let unix = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
@@ -136,7 +136,7 @@ impl Visited {
     }
 }
 
-/// The first characters of a text that comes from outside.
+/// The first characters of an external text.
 fn cut(text: &str) -> Box<str> {
     match text.char_indices().nth(MOST_CHARS) {
         Some((end, _)) => text[..end].into(),
@@ -148,7 +148,7 @@ pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Which entries are meant.
+/// Selects entries.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Filter {
@@ -160,7 +160,7 @@ pub struct Filter {
     revision: Option<u64>,
     status: Option<u16>,
     cancelled: Option<bool>,
-    /// Entries behind this sequence number.
+    /// Entries after this sequence number.
     after: Option<u64>,
     /// Without visits.
     brief: bool,

@@ -1,4 +1,4 @@
-//! A request from its head to its answer: route, auth, body, network, answer.
+//! A request from its head to its response: route, auth, body, network, response.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,12 +24,12 @@ use crate::request::{Accepted, Incoming};
 
 type Live = Arc<live_config::Live<Playing>>;
 
-/// Characters of a request id or tenant at most.
+/// Maximum number of characters of a request id or tenant.
 const MOST_ID_CHARS: usize = 256;
-/// Entries of `Server-Timing` at most.
+/// Maximum number of entries of `Server-Timing`.
 const MOST_TIMINGS: usize = 16;
 
-/// Answers whatever is not the shell's own.
+/// Handles all requests except those to built-in routes.
 pub(super) async fn answer(target: Arc<Target>, request: Request) -> Response {
     let arrived = Instant::now();
     let (parts, body) = request.into_parts();
@@ -41,7 +41,7 @@ pub(super) async fn answer(target: Arc<Target>, request: Request) -> Response {
     }
 }
 
-/// A request that the shell refuses, before or instead of the network.
+/// A request that is rejected before it reaches the network, or instead.
 #[derive(Debug)]
 pub(super) struct Refused {
     status: u16,
@@ -68,26 +68,26 @@ impl Refused {
     }
 }
 
-/// A request, or a message of a WebSocket, while it is here; in journal and metrics when it leaves,
-/// however it leaves.
+/// A request, or a message of a WebSocket, in progress; it is recorded in journal and metrics when it ends,
+/// however it ends.
 pub(super) struct Exchange {
     pub(super) target: Arc<Target>,
     pub(super) live: Live,
     pub(super) arrived: Instant,
     pub(super) entry: Entry,
     tenant: Arc<str>,
-    /// As the caller named it, or its place in the tenant's stream.
+    /// The id given by the caller, or the index in the tenant's stream.
     id: String,
     named: bool,
     pub(super) endpoint: Option<usize>,
-    /// Headers that cannot be read.
+    /// Error of invalid headers.
     wrong: Option<String>,
     is_message: bool,
     inside: Option<Ticket>,
     ended: bool,
 }
 
-/// What a request is known by, as it says.
+/// The identity of a request, from its headers.
 struct Named {
     tenant: String,
     id: Option<String>,
@@ -116,7 +116,7 @@ impl Exchange {
         exchange
     }
 
-    /// A message that came over the WebSocket of an endpoint.
+    /// A message received over the WebSocket of an endpoint.
     pub(super) fn message(
         target: &Arc<Target>,
         endpoint: &str,
@@ -221,7 +221,7 @@ impl Exchange {
         Ok(self.respond(&finished, origin, body))
     }
 
-    /// The endpoint that is meant, and the parameters of the path.
+    /// The matching endpoint, and the parameters of the path.
     fn route(&mut self, parts: &Parts) -> Result<(usize, BTreeMap<String, String>), Refused> {
         let path = parts.uri.path();
         match self.live.routes.find(parts.method.as_str(), path) {
@@ -241,8 +241,8 @@ impl Exchange {
         }
     }
 
-    /// A token that is there has to hold; where the mode says so, one has to be there. Endpoints
-    /// that log in are open.
+    /// Checks the token: one that is sent has to be valid, and the mode may require one. Endpoints that log
+    /// in are open.
     fn authorise(&self, headers: &HeaderMap) -> Result<(), Refused> {
         let Some(auth) = &self.live.system.document.edge.auth else {
             return Ok(());
@@ -266,7 +266,7 @@ impl Exchange {
         }
     }
 
-    /// The token of a user who logs in.
+    /// Issues a token for a user who logs in.
     fn log_in(&self, place: usize, accepted: &Accepted) -> Result<Option<String>, Refused> {
         let document = &self.live.system.document;
         let (Some(store), Some(auth)) = (&document.endpoints[place].login, &document.edge.auth)
@@ -291,7 +291,7 @@ impl Exchange {
         )))
     }
 
-    /// Through the network, to the end at its time.
+    /// Passes the request through the network, to its end at the model's time.
     pub(super) async fn pass(
         &mut self,
         place: usize,
@@ -355,7 +355,7 @@ impl Exchange {
         response
     }
 
-    /// What the network made of it, at its time.
+    /// Records the outcome from the network, at the model's time.
     pub(super) fn finish(&mut self, finished: &Finished, origin: Instant) {
         let due = origin + finished.at;
         let late = Instant::now().saturating_duration_since(due);
@@ -365,7 +365,7 @@ impl Exchange {
         target.metrics.finished(finished, &self.live);
     }
 
-    /// Times of components without waiting, and all waiting together.
+    /// Times of components without waiting, and the total waiting time.
     fn timings(&self, finished: &Finished) -> String {
         let plan = &self.live.system.plan;
         let mut times: Vec<(&str, Duration)> = Vec::new();
@@ -388,7 +388,7 @@ impl Exchange {
         shown.collect::<Vec<_>>().join(", ")
     }
 
-    /// Fails with a reason of the shell's own; gives what the client is told.
+    /// Fails for a reason outside the network; returns the response.
     pub(super) fn fail(
         &mut self,
         status: u16,
@@ -423,7 +423,7 @@ impl Exchange {
         put(response, own::REQUEST_ID, &self.id);
     }
 
-    /// Into journal and metrics.
+    /// Records the request in journal and metrics.
     pub(super) fn end(&mut self) {
         if self.ended {
             return;
@@ -444,7 +444,7 @@ impl Exchange {
 }
 
 impl Drop for Exchange {
-    /// The client went away.
+    /// Called when the client has disconnected.
     fn drop(&mut self) {
         if let Some(ticket) = self.inside.take() {
             self.target.clock.leave(ticket);
@@ -456,7 +456,7 @@ impl Drop for Exchange {
     }
 }
 
-/// The header that says what was done; the mocks' form.
+/// The header with the treatment of the request, in the format of the mock detectors.
 fn decision(entry: &Entry, degraded: bool) -> HeaderValue {
     decision_header::value(&Decided {
         revision: entry.revision,
@@ -476,7 +476,7 @@ pub(super) fn failure_body(failed: &Failed) -> serde_json::Value {
     json!({ "detail": detail, "error_type": failed.cause.name() })
 }
 
-/// The token of credentials; the scheme's case does not matter (RFC 9110, 11.1).
+/// The token of credentials; the scheme is case-insensitive (RFC 9110, 11.1).
 fn bearer(credentials: &str) -> Option<&str> {
     let (scheme, token) = credentials.trim().split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

@@ -1,4 +1,4 @@
-//! Metric families from figures that are read at once instead of being counted.
+//! Metric families from figures that are read at scrape time instead of being counted.
 
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 
@@ -34,7 +34,7 @@ impl<'a> Series<'a> {
     }
 }
 
-/// Families by name, in the order in which they come.
+/// Families by name, in the order of insertion.
 pub(super) struct Families {
     prefix: &'static str,
     families: Vec<MetricFamily>,

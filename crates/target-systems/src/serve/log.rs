@@ -1,7 +1,7 @@
-//! The log of inputs: what a run is recomputed from.
+//! The log of inputs, from which a run is recomputed.
 //!
-//! A network is a function of its document and its inputs, each with its time. The log keeps the
-//! latest of both, and how each request ended, so that a replay can be compared.
+//! A network is a function of its document and its inputs, each with its time. The log contains the latest
+//! of both, and the end of each request, so that a replay can be compared.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,21 +14,21 @@ use crate::network::{Arrival, Finished, Input, Key, Socket, Ticket};
 use crate::plan::Plan;
 use crate::request::{json_of, value};
 
-/// A log as `GET /__admin/log` shows it and `sparring target recompute` reads it.
+/// A log in the format of `GET /__admin/log` and `sparring target recompute`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recorded {
     /// The document at the beginning.
     pub document: Json,
-    /// Inputs and ends that the log had no room for; above 0 the run cannot be recomputed.
+    /// Number of inputs and ends beyond the capacity of the log; above 0 the run cannot be recomputed.
     pub lost: u64,
-    /// When the log was read, nanoseconds since the origin.
+    /// The time when the log was read, in nanoseconds since the origin.
     pub until_ns: u64,
     pub inputs: Vec<LoggedInput>,
     pub ends: Vec<End>,
 }
 
-/// An input with its time, nanoseconds since the origin.
+/// An input with its time, in nanoseconds since the origin.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LoggedInput {
     pub at_ns: u64,
@@ -36,7 +36,7 @@ pub struct LoggedInput {
     pub what: What,
 }
 
-/// What came from outside.
+/// An external input.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "input")]
 pub enum What {
@@ -44,7 +44,7 @@ pub enum What {
         endpoint: usize,
         #[serde(default, skip_serializing_if = "str::is_empty")]
         tenant: Arc<str>,
-        /// Absent: the request is known by its index.
+        /// Absent: the request is identified by its index.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<Arc<str>>,
         index: u64,
@@ -78,12 +78,12 @@ pub enum What {
     },
 }
 
-/// How a request ended: what a replay has to give again.
+/// The end of a request, which a replay has to reproduce.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
     pub ticket: u64,
     pub at_ns: u64,
-    /// Absent: its client left.
+    /// Absent: its client disconnected.
     pub status: Option<u16>,
     pub error_type: Option<String>,
     pub queued_ns: u64,
@@ -120,7 +120,7 @@ impl What {
         }
     }
 
-    /// Bytes that it takes, about.
+    /// Approximate size in bytes.
     fn bytes(&self) -> usize {
         match self {
             Self::Arrive { values, key, .. } => {
@@ -131,7 +131,7 @@ impl What {
         }
     }
 
-    /// The input again; `None` where `plan_of` finds a document with errors.
+    /// Converts to an input; `None` if `plan_of` finds a document with errors.
     pub fn into_input(self, plan_of: impl Fn(&Json) -> Option<Plan>) -> Option<Input> {
         Some(match self {
             Self::Arrive {
@@ -167,16 +167,16 @@ impl What {
 pub(super) struct Log {
     capacity: usize,
     document: Json,
-    /// Each with its bytes, about.
+    /// Each with its approximate size in bytes.
     inputs: VecDeque<(usize, LoggedInput)>,
     bytes: usize,
     ends: VecDeque<End>,
     lost: u64,
 }
 
-/// Bytes of inputs that are kept at most, whatever their bodies are.
+/// Maximum size of the recorded inputs in bytes, whatever their bodies are.
 const MOST_BYTES: usize = 256 << 20;
-/// Bytes of an input without its values, about.
+/// Approximate size in bytes of an input without its values.
 const INPUT_BYTES: usize = 200;
 
 impl Log {
@@ -191,7 +191,7 @@ impl Log {
         }
     }
 
-    /// Begins anew with another document.
+    /// Starts again with another document.
     pub(super) fn begin(&mut self, document: Json) {
         *self = Self::new(self.capacity, document);
     }
@@ -239,7 +239,7 @@ impl Log {
     }
 }
 
-/// Bytes of a value in memory, about.
+/// Approximate size in bytes of a value in memory.
 fn json_bytes(value: &Json) -> usize {
     const EACH: usize = 32;
     match value {
@@ -257,7 +257,7 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Why a log cannot be recomputed.
+/// The reason why a log cannot be recomputed.
 #[derive(Debug, thiserror::Error)]
 pub enum NotRecomputed {
     #[error(
@@ -272,19 +272,19 @@ pub enum NotRecomputed {
     Problems(String),
 }
 
-/// Where a replay differs from what was recorded.
+/// A difference between a replay and the recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// Place among the ends, from 1.
+    /// Index among the ends, from 1.
     pub request: usize,
     pub recorded: Option<End>,
     pub recomputed: Option<End>,
 }
 
-/// Runs a log again and gives what ended otherwise: nothing, on the build that recorded it.
+/// Runs a log again and returns the requests that ended differently: none, on the build that recorded it.
 ///
 /// # Errors
-/// The log is not whole, or its document has errors.
+/// The log is incomplete, or its document has errors.
 pub fn recompute(log: Recorded) -> Result<Vec<Difference>, NotRecomputed> {
     if log.lost > 0 {
         return Err(NotRecomputed::Lost(log.lost));

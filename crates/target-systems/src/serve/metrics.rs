@@ -17,17 +17,17 @@ use super::playing::Playing;
 use super::show;
 use crate::network::{Finished, Reading};
 
-/// Bounds of histograms of times in seconds: 1 ms to 30 s.
+/// Bucket bounds of times in seconds: 1 ms to 30 s.
 pub(super) const BUCKETS: [f64; 17] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
     30.0,
 ];
-/// Bounds for how late answers leave: 10 µs to 100 ms.
+/// Bucket bounds of the lateness of responses: 10 µs to 100 ms.
 const LATE_BUCKETS: [f64; 12] = [
     0.00001, 0.00002, 0.00005, 0.0001, 0.0002, 0.0003, 0.0005, 0.001, 0.002, 0.005, 0.02, 0.1,
 ];
 
-/// What is counted while requests run.
+/// Metrics that are counted while requests run.
 #[derive(Debug)]
 pub(super) struct Metrics {
     pub(super) registry: Registry,
@@ -137,7 +137,7 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// Series that rules and dashboards ask for exist before anything has happened.
+    /// Creates the series used by rules and dashboards before any event.
     fn begin_series(&self, playing: &Playing) {
         let document = &playing.system.document;
         for (name, endpoint) in &document.endpoints {
@@ -158,7 +158,7 @@ impl Metrics {
         }
     }
 
-    /// An answer that left, with how late it was against the model's time.
+    /// Records a response that was sent, with its lateness against the model's time.
     pub(super) fn delivered(&self, late: Duration) {
         self.delivery_error.observe(late.as_secs_f64());
         self.lateness.note(late, Instant::now());
@@ -168,12 +168,12 @@ impl Metrics {
         self.lateness.is_degraded(Instant::now)
     }
 
-    /// How late answers were since the start.
+    /// The lateness of responses since the start.
     pub(super) fn lateness(&self) -> Totals {
         self.lateness.totals()
     }
 
-    /// A request that ended in the network.
+    /// Records a request that ended in the network.
     pub(super) fn finished(&self, finished: &Finished, playing: &Playing) {
         let plan = &playing.system.plan;
         for visit in &finished.visits {
@@ -194,7 +194,7 @@ impl Metrics {
         self.declared.finished(finished, playing);
     }
 
-    /// A request that left, whatever became of it.
+    /// Records a completed request, whatever its outcome.
     pub(super) fn answered(&self, endpoint: &str, entry: &Entry, took: Duration) {
         self.answered.fetch_add(1, Ordering::Relaxed);
         let status = entry.status.to_string();
@@ -210,7 +210,7 @@ impl Metrics {
         self.declared.answered(endpoint, entry, took);
     }
 
-    /// A message of a WebSocket that was answered, or ended its connection.
+    /// Records a message of a WebSocket that was answered, or that ended its connection.
     pub(super) fn message(&self, endpoint: &str, entry: &Entry, took: Duration) {
         let error_type = entry.error_type.as_deref().unwrap_or_default();
         self.messages
@@ -223,12 +223,12 @@ impl Metrics {
         self.refused_sockets.inc();
     }
 
-    /// Requests that left since the start.
+    /// Number of completed requests since the start.
     pub(super) fn count(&self) -> u64 {
         self.answered.load(Ordering::Relaxed)
     }
 
-    /// Everything, with what the system shows of itself at the moment.
+    /// All metrics, including those of the system's current state.
     pub(super) fn gather(&self, reading: &Reading, revision: u64) -> Vec<MetricFamily> {
         let mut families = self.registry.gather();
         families.extend(self.of_reading(reading, revision));

@@ -44,22 +44,22 @@ use playing::Playing;
 use socket::Rooms;
 use token::Tokens;
 
-/// How a system is served.
+/// The configuration of a served system.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub system: System,
-    /// Where the admin API is.
+    /// Where the admin API is served.
     pub admin: Admin,
-    /// Requests that the journal keeps.
+    /// Maximum number of requests in the journal.
     pub journal_entries: usize,
-    /// Inputs that the log keeps; a longer run cannot be recomputed.
+    /// Maximum number of inputs in the log; a longer run cannot be recomputed.
     pub log_entries: usize,
-    /// The network wakes at most once in this time.
+    /// The network wakes at most once per this time.
     pub resolution: Duration,
 }
 
 impl Config {
-    /// With the defaults of the command line.
+    /// The defaults of the command line.
     pub fn new(system: System) -> Self {
         Self {
             system,
@@ -71,7 +71,7 @@ impl Config {
     }
 }
 
-/// Why a system is not served.
+/// The reason why a system cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("the system cannot run: {}", .0.join("; "))]
@@ -103,7 +103,7 @@ pub struct Target {
 /// Serves a system until `shutdown`.
 ///
 /// # Errors
-/// The system cannot run, or its admin port is taken.
+/// The system cannot run, or its admin port is in use.
 pub async fn run(
     config: Config,
     listener: TcpListener,
@@ -141,7 +141,7 @@ impl Target {
     /// Serves until `shutdown`.
     ///
     /// # Errors
-    /// The admin port is taken, or the listener broke.
+    /// The admin port is in use, or the listener failed.
     pub async fn serve(
         self: Arc<Self>,
         listener: TcpListener,
@@ -166,7 +166,7 @@ impl Target {
     /// Serves until `shutdown`, the admin API on the listener of [`Target::bind_admin`].
     ///
     /// # Errors
-    /// A listener broke.
+    /// A listener failed.
     pub async fn serve_with(
         self: Arc<Self>,
         listener: TcpListener,
@@ -227,17 +227,17 @@ impl Target {
         }
     }
 
-    /// What the system shows of itself now.
+    /// The current state of the system.
     pub fn read(&self) -> Reading {
         self.clock.read()
     }
 
-    /// Requests that have left since the start.
+    /// Number of completed requests since the start.
     pub fn answered(&self) -> u64 {
         self.metrics.count()
     }
 
-    /// Whether answers leave later than they should: the metric, the header and the admin API call it `degraded`.
+    /// Whether responses are late: the metric, the header and the admin API call it `degraded`.
     pub fn is_degraded(&self) -> bool {
         self.metrics.is_degraded()
     }

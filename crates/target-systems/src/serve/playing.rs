@@ -1,4 +1,4 @@
-//! A system in force, with what requests need of it.
+//! A system in force, with the data that requests need.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,16 +18,17 @@ pub struct Playing {
     pub(super) system: System,
     pub(super) routes: Routes,
     pub(super) endpoints: Vec<Endpoint>,
-    /// What ids and choices of answers are drawn from.
+    /// The root of the random ids and choices of responses.
     pub(super) root: Root,
 }
 
-/// What requests need of an endpoint.
+/// The data that requests need of an endpoint.
 #[derive(Debug)]
 pub(super) struct Endpoint {
     pub(super) name: String,
     pub(super) expected: Expected,
-    /// Bytes of its answer, about: they take the edge's link before the answer is known.
+    /// Approximate size of its response in bytes, which is transferred over the edge's link before the
+    /// response is known.
     pub(super) answer_bytes: u64,
     /// The component of a WebSocket.
     pub(super) hub: Option<usize>,
@@ -59,7 +60,7 @@ impl Playing {
         }
     }
 
-    /// How long a token holds.
+    /// The lifetime of a token.
     pub(super) fn token_lasts(&self) -> Duration {
         let document = &self.system.document;
         let seconds = document
@@ -71,7 +72,7 @@ impl Playing {
     }
 }
 
-/// Status line and headers of an answer, about.
+/// Approximate size of the status line and headers of a response.
 const HEAD_BYTES: u64 = 300;
 
 impl Compiled for Playing {

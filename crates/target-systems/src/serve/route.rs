@@ -1,4 +1,4 @@
-//! Which endpoint a method and a path mean.
+//! Finds the endpoint of a method and a path.
 
 use std::collections::BTreeMap;
 
@@ -22,12 +22,12 @@ enum Segment {
     Parameter(String),
 }
 
-/// What a path means.
+/// The result of matching a path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// Place of the endpoint, and the parameters of the path.
+    /// Index of the endpoint, and the parameters of the path.
     Endpoint(usize, BTreeMap<String, String>),
-    /// The path exists under these methods.
+    /// The path exists with these methods.
     OtherMethods(Vec<String>),
     Nothing,
 }
@@ -50,9 +50,9 @@ impl Routes {
         )
     }
 
-    /// A fixed segment wins over a parameter, where both fit.
+    /// A fixed segment takes precedence over a parameter if both match.
     pub(super) fn find(&self, method: &str, path: &str) -> Found {
-        // A HEAD is a GET whose answer has no body.
+        // A HEAD is a GET whose response has no body.
         let method = if method == "HEAD" { "GET" } else { method };
         let given: Vec<&str> = pieces(path).collect();
         let mut fitting: Vec<(usize, &Route)> = self

@@ -1,11 +1,11 @@
-//! Readings of a system as JSON.
+//! The state of a system as JSON.
 
 use serde_json::{Map, Value, json};
 
 use crate::network::{ComponentReading, HostReading, MachineReading, Reading};
 
-/// `GET /__admin/resources`: counters that only rise, and levels. All of it is simulated.
-/// `revision` is that of the document; a network counts its own from its beginning.
+/// `GET /__admin/resources`: counters that only increase, and levels. All values are simulated. `revision`
+/// is that of the document; a network counts its own from its start.
 pub(super) fn resources(reading: &Reading, revision: u64) -> Value {
     let hosts: Map<String, Value> = reading
         .hosts
@@ -44,7 +44,7 @@ fn host_of(host: &HostReading) -> Value {
     })
 }
 
-/// Visits of each component, and how they ended.
+/// Visits of each component, with their outcomes.
 fn components(reading: &Reading) -> Value {
     let component = |component: &ComponentReading| {
         let shown = json!({
@@ -133,7 +133,7 @@ pub(super) fn pools(reading: &Reading) -> Value {
     Value::Object(reading.pools.iter().map(pool).collect())
 }
 
-/// `healthy`; `degraded` while an instance is down; `unhealthy` when a host has none.
+/// `healthy`; `degraded` while an instance is down; `unhealthy` if a host has none.
 pub(super) fn health(reading: &Reading) -> &'static str {
     let down = |host: &HostReading| host.machines.iter().filter(|one| !one.up).count();
     let serving = |host: &HostReading| host.machines.iter().any(|one| one.up);

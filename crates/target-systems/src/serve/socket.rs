@@ -1,4 +1,4 @@
-//! WebSockets: every text message goes through the network and is answered with its id.
+//! WebSockets: every text message passes through the network and gets a response with its id.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,19 +23,21 @@ use super::playing::Playing;
 use crate::network::{Cause, Outcome};
 use crate::request::Incoming;
 
-/// Messages that wait to be sent to one client; a client that does not read loses the rest.
+/// Maximum number of messages that wait to be sent to one client; a client that does not read loses the
+/// rest.
 const MOST_WAITING: usize = 64;
-/// Bytes of a message at most.
+/// Maximum size of a message in bytes.
 const MOST_BYTES: usize = 64 * 1024;
-/// A longer message is read to its end up to here, so that its sender reads why it was refused.
+/// A longer message is read completely up to this size, so that its sender gets the reason of the
+/// rejection.
 const MOST_READ_BYTES: usize = 1024 * 1024;
-/// Bytes that are read at once. The buffer is zeroed before each read, and most sockets are idle:
-/// the library's 128 KiB would be more than a gigabyte for ten thousand of them. Longer messages
-/// get the room that they need.
+/// Bytes that are read at once. The buffer is zeroed before each read, and most sockets are idle: the
+/// library's 128 KiB would be more than a gigabyte for ten thousand of them. Buffers for longer messages
+/// grow.
 const READ_BYTES: usize = 4 * 1024;
-/// How long a connection that ends may take to send what waits.
+/// Maximum time to send the queued messages of a connection that ends.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// Rooms at most, and members of each.
+/// Maximum number of rooms, and of members of each.
 const MOST_ROOMS: usize = 10_000;
 
 /// The receivers of a room's messages.
@@ -48,7 +50,7 @@ pub(super) struct Rooms {
 }
 
 impl Rooms {
-    /// No receiver yet; messages that are not sent are counted in `dropped`.
+    /// Creates rooms without receivers; messages that are not sent are counted in `dropped`.
     pub(super) fn new(dropped: IntCounter) -> Self {
         Self {
             members: Mutex::default(),
@@ -81,7 +83,7 @@ impl Rooms {
         }
     }
 
-    /// To `most` others of the room at most.
+    /// Sends a text to the others in the room, to `most` of them.
     fn tell(&self, room: &str, from: u64, text: &str, most: usize) {
         let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
         let others = members
@@ -89,7 +91,7 @@ impl Rooms {
             .into_iter()
             .flatten()
             .filter(|(member, _)| **member != from);
-        // One text that all of them share.
+        // One text that all receivers share.
         let text = Utf8Bytes::from(text);
         for (_, sender) in others.take(most) {
             self.send(sender, text.clone());
@@ -103,7 +105,7 @@ impl Rooms {
     }
 }
 
-/// What a client sends.
+/// A message of a client.
 #[derive(Debug, Deserialize)]
 struct Sent {
     #[serde(rename = "type")]
@@ -124,7 +126,7 @@ enum Kind {
     Subscribe,
 }
 
-/// Takes a connection over, where the hub has room for one more.
+/// Upgrades a connection, if the hub has space for another one.
 pub(super) async fn upgrade(
     talk: Talk,
     live: &Live<Playing>,
@@ -188,7 +190,7 @@ impl Talk {
         let (sender, mut waiting) = mpsc::channel::<Message>(MOST_WAITING);
         let writer = async {
             while let Some(message) = waiting.recv().await {
-                // What waits goes out at once: a room of many is one write.
+                // Queued messages are sent at once: a room of many is one write.
                 let mut next = Some(message);
                 while let Some(message) = next {
                     if sink.feed(message).await.is_err() {
@@ -238,7 +240,7 @@ impl Talk {
         self.target.rooms.leave(&member.rooms, member.number);
         drop(member);
         if has_ended {
-            // What was said last is still to be sent, the reason of the end among it.
+            // The last messages still have to be sent, including the reason of the end.
             drop(tokio::time::timeout(LAST_WORDS, writer).await);
         }
     }
@@ -263,7 +265,7 @@ impl Talk {
         self.target.rooms.send(&member.sender, answer.to_string());
     }
 
-    /// Through the network; what failed where it ends there.
+    /// Passes a message through the network; a failure ends there.
     async fn pass(&self, exchange: &mut Exchange, text: &str) -> Result<Sent, Value> {
         let live = exchange.live.clone();
         let Some(place) = exchange.endpoint else {
@@ -289,7 +291,7 @@ impl Talk {
         }
     }
 
-    /// Ends the conversation, and says why.
+    /// Ends the conversation with a reason.
     async fn hang_up(&self, code: u16, reason: &str, member: &Member) {
         let mut exchange = Exchange::message(&self.target, &self.endpoint, &self.tenant, None);
         exchange.fail(code, "bad_request", reason);
@@ -329,7 +331,7 @@ impl Talk {
     }
 }
 
-/// The id of a message, wrong as it may be; null where it has none.
+/// The id of a message, even of an invalid one; null if it has none.
 fn id_of(text: &str) -> Value {
     let message: Option<Value> = serde_json::from_str(text).ok();
     let id = message.and_then(|mut message| Some(message.get_mut("id")?.take()));
@@ -341,7 +343,7 @@ fn too_long() -> (u16, String) {
     (close_code::SIZE, reason)
 }
 
-/// The close code of frames that cannot be read (RFC 6455, 7.4.1); `None` where the connection broke.
+/// The close code for unreadable frames (RFC 6455, 7.4.1); `None` if the connection failed.
 fn broken(error: axum::Error) -> Option<(u16, String)> {
     use tokio_tungstenite::tungstenite::Error;
     use tokio_tungstenite::tungstenite::error::ProtocolError;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use fault_profile::draw::{Purpose, Root};
 
-/// Tokens in force.
+/// Valid tokens.
 #[derive(Debug, Default)]
 pub(super) struct Tokens(Mutex<IssuedTokens>);
 
@@ -19,7 +19,8 @@ struct IssuedTokens {
 }
 
 impl Tokens {
-    /// A new token. It is drawn, so that equal runs have equal tokens; it guards test data alone.
+    /// Issues a token. It is drawn from the request's random stream, so that equal runs have equal tokens;
+    /// it protects only test data.
     pub(super) fn give(&self, root: Root, lasts: Duration, capacity: usize) -> String {
         let mut issued = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         issued.given += 1;
@@ -35,7 +36,7 @@ impl Tokens {
         token
     }
 
-    /// Whether a token is in force.
+    /// Whether a token is valid.
     pub(super) fn holds(&self, token: &str) -> bool {
         let issued = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         issued

@@ -1,4 +1,4 @@
-//! The answer: figures of a system, at any load and at the one that was asked for.
+//! The result: figures of a system, at any load and at the requested one.
 
 use std::collections::BTreeSet;
 
@@ -11,44 +11,44 @@ use super::station::{self, Station};
 use super::{Asking, Figure, HIT_ROUNDS, Load, Sample, cache, demands, percentiles};
 use crate::system::System;
 
-/// What a right analysis has to find.
+/// The results that a correct analysis finds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Truth {
     pub system: String,
-    /// All figures are those of a simulation.
+    /// Always true: all figures are those of a simulation.
     pub simulated: bool,
     pub classes: Vec<Class>,
-    /// What requests take and what there is of it; the first runs out first.
+    /// Demands and amounts of resources; the first one is exhausted first.
     pub resources: Vec<Resource>,
     pub bottleneck: Option<Bottleneck>,
-    /// Requests per second at most.
+    /// Maximum number of requests per second.
     pub capacity_per_s: Option<Figure>,
     pub caches: Vec<CacheTruth>,
     pub memory: Vec<Memory>,
-    /// Failures that the file states and the figures leave out, because they have no closed form: a
+    /// Failures that the file states and that are not in the figures, because they have no closed form: a
     /// sentence for each.
     pub not_counted: Vec<String>,
-    /// At the load that was asked for.
+    /// Figures at the requested load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load: Option<LoadTruth>,
 }
 
-/// One of the mixes that were asked for.
+/// One of the requested mixes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Class {
     pub mix: String,
-    /// Share of requests that no step fails, no fault hits and no full store refuses.
+    /// Share of requests that no step fails, no fault affects and no full store rejects.
     pub success_share: Figure,
-    /// What the others fail with.
+    /// The failures of the other requests.
     pub failures: Vec<Failing>,
-    /// Without any queueing.
+    /// Response times without queueing.
     pub response: Response,
-    /// Capacity by think time and response: where queueing begins to grow with each user.
+    /// Capacity times think and response time: from here on queueing grows with each user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub knee_users: Option<Figure>,
 }
 
-/// Times of a response, in ms.
+/// Response times in ms.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Response {
     pub mean_ms: Figure,
@@ -57,24 +57,24 @@ pub struct Response {
     pub p99_ms: Figure,
 }
 
-/// Something that requests take.
+/// A resource that requests use.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Resource {
     /// Name of the host, component or pool.
     pub of: String,
     /// `cpu`, `disk`, `network`, `slots` or `pool`.
     pub resource: &'static str,
-    /// Time of a core, disk, link, slot or connection for each request, in ms.
+    /// Time of a core, disk, link, slot or connection per request, in ms.
     pub demand_ms: Figure,
-    /// Cores, disks, links, slots or connections, in all instances.
+    /// Number of cores, disks, links, slots or connections, in all instances.
     pub servers: f64,
     pub capacity_per_s: Figure,
-    /// Share of the servers that is busy, at the load that was asked for.
+    /// Busy share of the servers at the requested load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub utilisation: Option<Figure>,
 }
 
-/// What runs out first.
+/// The resource that is exhausted first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Bottleneck {
     pub of: String,
@@ -90,27 +90,27 @@ pub struct CacheTruth {
     pub hit_ratio: Figure,
 }
 
-/// What happens at the load that was asked for.
+/// Figures at the requested load.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LoadTruth {
-    /// Answers per second, failed ones left out.
+    /// Successful responses per second.
     pub throughput_per_s: Figure,
-    /// Mean; absent where there is no steady state.
+    /// Mean; absent if there is no steady state.
     pub response_ms: Option<Figure>,
-    /// Requests inside on the average.
+    /// Mean number of requests in flight.
     pub in_flight: Option<Figure>,
-    /// Share of requests that are refused because something is full.
+    /// Share of requests that are rejected because something is full.
     pub refused_share: Figure,
-    /// Share of requests that succeed; those that are refused, that fail by what the file states or
-    /// are lost to crashes do not.
+    /// Share of requests that succeed: neither rejected, nor failed as the file states, nor lost to
+    /// crashes.
     pub success_share: Figure,
-    /// What the others fail with.
+    /// The failures of the other requests.
     pub failures: Vec<Failing>,
-    /// By mix: (throughput, response) of each class.
+    /// By mix: throughput and response time of each class.
     pub classes: Vec<ClassLoad>,
 }
 
-/// What is served at a load, failing requests among it.
+/// The load that is served, including failing requests.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Served {
     pub throughput_per_s: Figure,
@@ -120,7 +120,7 @@ pub(super) struct Served {
     pub classes: Vec<ClassLoad>,
 }
 
-/// What one of several classes of users gets.
+/// Figures of one of several classes of users.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ClassLoad {
     pub mix: String,
@@ -196,20 +196,20 @@ fn hits(system: &System, total: &Demands, throughput_per_s: f64) -> Hits {
     hits
 }
 
-/// Demands, stations and the load's solution for given hit ratios.
+/// Demands, stations and the solution for the load, for given hit ratios.
 pub(super) struct State<'a> {
     pub system: &'a System,
     pub asking: &'a [Asking],
     pub samples: &'a [Vec<Sample>],
     pub hits: Hits,
-    /// Holders that are told as stations.
+    /// Holders that are modelled as stations.
     pub binding: BTreeSet<Holder>,
     pub parts: Vec<Part>,
-    /// Demands of a request of any class, by their shares of the throughput.
+    /// Demands of a request of any class, weighted by the shares of the throughput.
     total: Demands,
     pub stations: Vec<Station>,
     load: Option<Served>,
-    /// What an answered request takes, where it is not what the mix takes.
+    /// The demands of a successful request, if they differ from those of the mix.
     spent: Option<Vec<Station>>,
 }
 
@@ -305,8 +305,8 @@ impl<'a> State<'a> {
         }
     }
 
-    /// What is served, without what fails. A crash hits any request; the others may be refused, and
-    /// what is not refused may fail by what the file states.
+    /// The served load without failures. A crash affects any request; of the others some may be rejected,
+    /// and the rest may fail as the file states.
     fn at_load(&self, served: &Served, crashes: &Failures, all_counted: bool) -> LoadTruth {
         let up = 1.0 - crashes.total();
         let refused = served.refused_share;
@@ -339,7 +339,8 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Memory where it is short, since nothing waits for it; else the station with the least capacity.
+    /// Memory if it is short, because nothing waits for it; otherwise the station with the smallest
+    /// capacity.
     fn bottleneck(&self, memory: &[Memory]) -> Option<Bottleneck> {
         let short = memory.iter().find(|memory| memory.is_short());
         let of_memory = short.map(|memory| Bottleneck {
@@ -413,7 +414,7 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Share of a station's servers that is busy with so many answers.
+    /// Busy share of a station's servers at this throughput.
     fn used(&self, station: &Station, throughput_per_s: f64) -> f64 {
         let same = |one: &&Station| one.kind == station.kind && one.name == station.name;
         let spent = self.spent.as_ref();
@@ -461,7 +462,7 @@ impl<'a> State<'a> {
         caches
     }
 
-    /// Requests at each host on the average.
+    /// Mean number of requests at each host.
     fn in_flight(&self, throughput_per_s: f64) -> Vec<f64> {
         let plan = &self.system.plan;
         let inside = self.load.as_ref().and_then(|load| load.in_flight);
@@ -492,7 +493,7 @@ pub(super) fn users_of(load: Load) -> usize {
     }
 }
 
-/// Shares of the classes in the throughput, as they are without queueing.
+/// Shares of the classes in the throughput without queueing.
 fn weights(asking: &[Asking], demands: &[Demands]) -> Vec<f64> {
     if asking.len() == 1 {
         return vec![1.0];

@@ -1,13 +1,13 @@
 //! Hit ratios in the steady state.
 //!
-//! Uniform keys without a lifetime: min(1, C/K), because least recently used then is any. A lifetime
-//! T from the filling, with room for all keys: a key that is asked for at rate λ hits
-//! λT/(1 + λT) of the time. Everything else by Che's approximation (H. Che, Y. Tung, Z. Wang,
-//! "Hierarchical web caching systems", IEEE JSAC 20/7, 2002).
+//! Uniform keys without a lifetime: min(1, C/K), because least recently used then equals random. A lifetime
+//! T from the filling, with space for all keys: a key that is looked up at rate λ has a hit ratio of λT/(1
+//! + λT). All other cases by Che's approximation (H. Che, Y. Tung, Z. Wang, "Hierarchical web caching
+//! systems", IEEE JSAC 20/7, 2002).
 
 use crate::plan::{Cache, Popularity, Population};
 
-/// Keys that are summed one by one; more are summed in groups.
+/// Number of keys that are summed individually; further ones are summed in groups.
 const MOST_GROUPS: u64 = 10_000;
 
 /// A hit ratio.
@@ -17,8 +17,8 @@ pub(super) struct HitRatio {
     pub exact: bool,
 }
 
-/// The ratio of an instance that is asked `rate_per_s` times a second for keys of its population;
-/// `ttl_s` with the ageing applied.
+/// The ratio of an instance with `rate_per_s` lookups per second of keys of its population; ageing is
+/// applied to `ttl_s`.
 pub(super) fn of_population(
     population: Population,
     cache: &Cache,
@@ -49,7 +49,7 @@ pub(super) fn of_population(
     }
 }
 
-/// The ratio of a single key that is asked for at a rate.
+/// The ratio of a single key that is looked up at a rate.
 pub(super) fn of_one_key(rate_per_s: f64, ttl_s: Option<f64>) -> HitRatio {
     exact(ttl_s.map_or(1.0, |ttl_s| of_lifetime(rate_per_s, ttl_s)))
 }
@@ -62,11 +62,11 @@ fn of_lifetime(rate: f64, ttl_s: f64) -> f64 {
     rate * ttl_s / (1.0 + rate * ttl_s)
 }
 
-/// Keys that are asked for about as often.
+/// Keys of about the same popularity.
 #[derive(Debug, Clone, Copy)]
 struct Group {
     keys: f64,
-    /// Of all requests.
+    /// Share of all lookups.
     share: f64,
 }
 
@@ -79,7 +79,7 @@ fn groups(population: Population) -> Vec<Group> {
     let mut groups = Vec::new();
     let mut first = 1;
     while first <= keys {
-        // Up to 10 000 groups of one, then each a thousandth longer than what lies before it.
+        // Up to 10 000 groups of one key; each further group is a thousandth of the keys before it.
         let size = if first <= MOST_GROUPS {
             1
         } else {
@@ -98,8 +98,8 @@ fn groups(population: Population) -> Vec<Group> {
     groups
 }
 
-/// Che: a key stays for the characteristic time t at which Σ(1 − e^(−λᵢt)) is the capacity, and for
-/// its lifetime at most.
+/// Che: a key stays for the characteristic time t at which Σ(1 − e^(−λᵢt)) equals the capacity, but not
+/// longer than its lifetime.
 fn approximate(
     population: Population,
     capacity: f64,
@@ -113,7 +113,7 @@ fn approximate(
             .map(|group| group.keys * -(-(group.share / group.keys) * time).exp_m1())
             .sum()
     };
-    // In requests, not in seconds: the ratio without a lifetime does not depend on the rate.
+    // Time in lookups, not in seconds: the ratio without a lifetime does not depend on the rate.
     let (mut low, mut high) = (0.0, 1.0);
     while held(high) < capacity && high < 1e18 {
         high *= 2.0;

@@ -11,15 +11,15 @@
 
 use super::open::Speed;
 
-/// Users of one class up to which networks are solved exactly; the effort grows with the square.
+/// Maximum number of users of one class for an exact solution; the effort grows with the square.
 const MOST_EXACT: usize = 5_000;
-/// Iterations of the approximation, which converges in some tens.
+/// Maximum number of iterations of the approximation, which converges in some tens.
 const MOST_ITERATIONS: usize = 10_000;
 
-/// A station: `servers` of one queue, or of one shared processor.
+/// A station: `servers` with one queue, or one shared processor.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Station {
-    /// Time of a server for each request, by class.
+    /// Time of a server per request, by class.
     pub demand_ms: Vec<f64>,
     pub speed: Speed,
 }
@@ -28,15 +28,15 @@ pub(super) struct Station {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Class {
     pub users: usize,
-    /// Think time and time without queueing.
+    /// Think time and response time without queueing.
     pub delay_ms: f64,
 }
 
-/// What comes of it, by class.
+/// The result, by class.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Solution {
     pub throughput_per_s: Vec<f64>,
-    /// By convolution, not by an approximation.
+    /// Computed by convolution, not by an approximation.
     pub by_convolution: bool,
 }
 
@@ -72,7 +72,7 @@ fn convolution(stations: &[Station], class: Class) -> f64 {
             f64::INFINITY
         };
     }
-    // In units of the slowest station's time, so that its terms neither grow nor vanish.
+    // In units of the slowest station's time, so that the terms neither grow nor vanish.
     let mut constants = delay_terms(class.delay_ms / slowest, most);
     for (demand, speed) in times {
         let terms = station_terms(demand / slowest, speed, most);
@@ -82,7 +82,7 @@ fn convolution(stations: &[Station], class: Class) -> f64 {
     1_000.0 / slowest * scale.exp()
 }
 
-/// A positive number by its logarithm; products of many terms leave the range of `f64`.
+/// A positive number by its logarithm; products of many terms exceed the range of `f64`.
 #[derive(Debug, Clone, Copy)]
 struct Term {
     log: f64,
@@ -99,7 +99,7 @@ fn delay_terms(z: f64, most: usize) -> Vec<Term> {
     terms
 }
 
-/// dⁿ by the product of the speeds with 1 to n inside, for n up to `most`.
+/// dⁿ divided by the product of the speeds with 1 to n inside, for n up to `most`.
 fn station_terms(d: f64, speed: Speed, most: usize) -> Vec<Term> {
     let mut log = 0.0;
     let mut terms = vec![Term { log }];
@@ -110,8 +110,8 @@ fn station_terms(d: f64, speed: Speed, most: usize) -> Vec<Term> {
     terms
 }
 
-/// The convolution of two sequences. Each is brought into the range of `f64` by a geometric
-/// factor, which a convolution keeps, and by its greatest term.
+/// The convolution of two sequences. Each is scaled into the range of `f64` by a geometric factor, which a
+/// convolution preserves, and by its greatest term.
 fn convolve(a: &[Term], b: &[Term]) -> Vec<Term> {
     let most = a.len() - 1;
     (0..=most)

@@ -1,4 +1,4 @@
-//! What a request brings along, as the truth reads it.
+//! The data of a request as the truth reads it.
 
 use crate::network::{ItemList, MAX_TIMES, items};
 use crate::plan::{Expression, Path, PathRoot, Plan, Value};
@@ -20,7 +20,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The value of an expression; `rows` are those that are there from the start.
+    /// The value of an expression; rows are the initial ones.
     pub fn number(&self, plan: &Plan, expression: &Expression) -> f64 {
         match expression {
             Expression::Number(number) => *number,
@@ -36,7 +36,7 @@ impl<'a> Context<'a> {
         self.number(plan, expression).floor().clamp(0.0, MAX_TIMES)
     }
 
-    /// Items of a list; a number stands for as many items.
+    /// Items of a list; a number stands for that many items.
     pub fn items(&self, path: &Path) -> Vec<Value> {
         items(self.value(path), path).map_or_else(|_| Vec::new(), ItemList::to_vec)
     }

@@ -1,8 +1,8 @@
-//! Demands of a request: what it takes of each resource on the average.
+//! Demands of a request: its mean use of each resource.
 
 use super::failure::Failures;
 
-/// Something that is held while other things are taken.
+/// A resource that is held while others are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Holder {
     /// The slots of a component.
@@ -11,7 +11,7 @@ pub(super) enum Holder {
     Pool(usize),
 }
 
-/// What requests take of a host, each per request; times include the slowdown by instances.
+/// Demands on a host per request; times include the slowdown by instances.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct HostDemand {
     pub cpu_ms: f64,
@@ -21,65 +21,65 @@ pub(super) struct HostDemand {
     pub network_kb: f64,
     pub allocate_kb: f64,
     pub visits: f64,
-    /// Parts of the times above that lie inside a holder that runs out first.
+    /// The parts of the times above that are inside a holder that is exhausted first.
     pub inside_cpu_ms: f64,
     pub inside_disk_ms: f64,
     pub inside_network_ms: f64,
-    /// E[X²] of a visit's time at the disk and the link, summed over visits, and the visits.
+    /// E[X²] of a visit's time at the disk and the link, summed over visits, and the number of visits.
     pub disk_second: f64,
     pub disk_visits: f64,
     pub network_second: f64,
     pub network_visits: f64,
 }
 
-/// What requests take of a component or pool.
+/// Demands on a component or pool.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct HolderDemand {
     pub visits: f64,
     /// Time for which a slot or connection is held, without waiting, per request.
     pub hold_ms: f64,
-    /// Of that, time in which nothing else is taken.
+    /// The part of it during which no other resource is used.
     pub service_ms: f64,
     /// E[X²] of a hold, summed over visits.
     pub second: f64,
-    /// The part that lies inside a holder that runs out first.
+    /// The part inside a holder that is exhausted first.
     pub inside_ms: f64,
-    /// Whether other things are held or taken meanwhile.
+    /// Whether other resources are held or used meanwhile.
     pub nested: bool,
 }
 
-/// Everything that a request of a mix takes.
+/// All demands of a request of a mix.
 #[derive(Debug, Clone)]
 pub(super) struct Demands {
     pub hosts: Vec<HostDemand>,
     pub components: Vec<HolderDemand>,
     pub pools: Vec<HolderDemand>,
-    /// Lookups of each component's cache per request: by population and by other keys.
+    /// Lookups in each component's cache per request: by population and by other keys.
     pub lookups: Vec<f64>,
     /// Rows that a request writes to each store.
     pub writes: Vec<Writes>,
-    /// Shares of requests that fail by what the file itself states.
+    /// Shares of requests that fail as the file states.
     pub failures: Failures,
-    /// Time of a request without any queueing.
+    /// Response time without queueing.
     pub response_ms: f64,
-    /// Whether the response's time comes from formulas.
+    /// Whether the response time follows from formulas.
     pub exact: bool,
     pub(super) exact_demands: bool,
 }
 
-/// What a request writes to a store.
+/// The writes of a request to a store.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Writes {
-    /// Entries under ids of their own.
+    /// Entries with new ids.
     pub created: f64,
-    /// Rows under ids that may be there already.
+    /// Rows under ids that may exist already.
     pub other: f64,
-    /// Changes of entries, which live longer by them.
+    /// Changes of entries, which extend their lifetime.
     pub touched: f64,
 }
 
-/// Ratios of hits, for each component; for keys of the population and for a single key. Of each store,
-/// the share of entries that it has no room for.
+/// Hit ratios for each component, for keys of the population and for a single key; and for each store, the
+/// share of entries that it rejects.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Hits {
     pub population: Vec<f64>,
@@ -88,13 +88,13 @@ pub(super) struct Hits {
 }
 
 impl Demands {
-    /// Whether the demands themselves come from formulas. Branches at once have no formula for
-    /// their time, but their demands do.
+    /// Whether the demands themselves follow from formulas. Parallel branches have no formula for their
+    /// time, but their demands do.
     pub fn exact_demands(&self) -> bool {
         self.exact_demands
     }
 
-    /// Whether the shares of failures come from formulas, as far as they are counted.
+    /// Whether the counted shares of failures follow from formulas.
     pub fn exact_failures(&self) -> bool {
         self.failures.total() == 0.0 || self.exact_demands
     }

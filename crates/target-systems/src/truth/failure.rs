@@ -1,5 +1,5 @@
-//! Failures that a file states itself: steps that fail, injected faults, stores that are full, instances
-//! that crash. What has no closed form is said in a sentence.
+//! Failures that a file itself states: failing steps, injected faults, full stores, crashing instances.
+//! Failures without a closed form are described in a sentence.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,19 +17,19 @@ use super::open::{Speed, steady};
 use crate::network::Cause;
 use crate::plan::{AtCapacity, Component, Plan, Store};
 
-/// A store that takes longer to fill is not full in the steady state of a run: it is told with its time.
+/// A store that takes longer to fill is not full in the steady state of a run: its time is reported.
 const SOON_S: f64 = 600.0;
 
-/// Requests that fail for one reason.
+/// Requests that fail for the same reason.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Failing {
     pub error_type: String,
     pub status: u16,
-    /// Of all requests.
+    /// Share of all requests.
     pub share: Figure,
 }
 
-/// Shares of requests by what they fail with.
+/// Shares of requests by their failure.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Failures(BTreeMap<(String, u16), f64>);
 
@@ -67,7 +67,7 @@ impl Failures {
     }
 }
 
-/// What a component injects into its visits.
+/// The faults that a component injects into its visits.
 pub(super) struct Injected<'a> {
     profile: &'a Profile,
     /// Share of visits that draw a failure.
@@ -78,7 +78,7 @@ pub(super) struct Injected<'a> {
     latency: Moments,
     /// Share of visits whose service is replaced, and the moments of what replaces it.
     replaced: (f64, Moments),
-    /// Visits fail apart from each other.
+    /// Whether visits fail independently.
     pub exact: bool,
 }
 
@@ -120,7 +120,7 @@ impl<'a> Injected<'a> {
         })
     }
 
-    /// The service of a visit, whose own is this.
+    /// The service of a visit, given its own service.
     pub fn service(&self, own: Moments) -> Moments {
         let with = own.plus(self.latency);
         let (share, replacing) = self.replaced;
@@ -132,7 +132,7 @@ impl<'a> Injected<'a> {
         }
     }
 
-    /// Time that a visit of so many milliseconds takes, and whether it succeeds.
+    /// The time of a visit with this service in milliseconds, and whether it succeeds.
     pub fn draw(&self, draws: &mut Draws, own_ms: f64) -> (f64, bool) {
         let latency_ms = Sampler::new(&self.profile.latency).draw_ms(draws);
         if draws.unit() >= self.rate {
@@ -151,13 +151,13 @@ impl<'a> Injected<'a> {
     }
 }
 
-/// A component's faults as they are at time zero.
+/// A component's faults at time zero.
 fn profile(component: &Component) -> Option<&Profile> {
     let timeline = component.faults.as_ref()?.timeline();
     Some(&timeline.segment_at(Duration::ZERO).profile)
 }
 
-/// The share of visits that draw a failure in the long run, and whether each draws for itself.
+/// The share of visits that draw a failure in the long run, and whether each draws independently.
 fn rate(profile: &Profile) -> (f64, bool) {
     let nth = profile.pattern.every_nth_fails;
     if nth > 0 {
@@ -174,7 +174,7 @@ fn rate(profile: &Profile) -> (f64, bool) {
     )
 }
 
-/// Share of the creations that a store refuses in the long run, at so many requests per second.
+/// Share of the creations that a store rejects in the long run, at this number of requests per second.
 pub(super) fn full(plan: &Plan, place: usize, demands: &Demands, per_s: f64) -> f64 {
     match filling(plan, place, demands, per_s) {
         Filling::Refuses(share) => share,
@@ -182,12 +182,12 @@ pub(super) fn full(plan: &Plan, place: usize, demands: &Demands, per_s: f64) -> 
     }
 }
 
-/// What becomes of a store.
+/// The long-term state of a store.
 enum Filling {
     Never,
-    /// For ever, after this many seconds.
+    /// Full for ever, after this many seconds.
     After(f64),
-    /// It refuses this share of new entries.
+    /// It rejects this share of new entries.
     Refuses(f64),
     Unknown,
 }
@@ -217,14 +217,14 @@ fn filling(plan: &Plan, place: usize, demands: &Demands, per_s: f64) -> Filling 
     if !is_plain {
         return Filling::Unknown;
     }
-    // Entries that come at random and live for a time of their own: Erlang's loss formula.
+    // Entries that arrive randomly and live for a time of their own: Erlang's loss formula.
     let found = steady(offered, Speed::Servers(room.max(1.0)), Some(room));
     found.map_or(Filling::Unknown, |found| {
         Filling::Refuses(if room < 1.0 { 1.0 } else { found.lost })
     })
 }
 
-/// The number of rows that fit into a store and on the disk of its host.
+/// The number of rows for which a store and the disk of its host have space.
 fn capacity(plan: &Plan, store: &Store) -> f64 {
     let host = store.host.map(|host| &plan.hosts[host]);
     let on_disk = host.filter(|_| store.per_entry_kb > 0.0).and_then(|host| {
@@ -236,13 +236,13 @@ fn capacity(plan: &Plan, store: &Store) -> f64 {
     })
 }
 
-/// Requests that come, and those inside each host.
+/// The arrival rate of requests, and their number inside each host.
 pub(super) struct Coming<'a> {
     pub per_s: f64,
     pub in_flight: &'a [f64],
 }
 
-/// Requests that are lost to crashes of hosts that leak.
+/// Share of requests lost to crashes of leaking hosts.
 pub(super) fn crashes(
     plan: &Plan,
     memory: &[Memory],
@@ -280,7 +280,7 @@ pub(super) fn crashes(
     failures
 }
 
-/// Hosts that crash because they leak, each with the time until then, in seconds.
+/// Hosts that crash because of a leak, each with the time until then, in seconds.
 fn leaking(plan: &Plan, memory: &[Memory]) -> Vec<(usize, f64)> {
     let known = memory.iter().filter_map(|memory| {
         let place = plan
@@ -292,7 +292,7 @@ fn leaking(plan: &Plan, memory: &[Memory]) -> Vec<(usize, f64)> {
     known.collect()
 }
 
-/// What the file states and the truth leaves out, in sentences. The last ones ask for a load.
+/// The stated failures that the truth does not include, in sentences. The last ones depend on the load.
 pub(super) fn not_counted(
     plan: &Plan,
     memory: &[Memory],

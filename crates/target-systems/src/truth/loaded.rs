@@ -1,4 +1,4 @@
-//! What happens at a load: users who think and ask, or Poisson arrivals.
+//! Figures at a load: users with think time, or Poisson arrivals.
 
 use super::answer::{ClassLoad, Part, Served, State, users_of};
 use super::closed::{self, Class as ClosedClass, Solution};
@@ -7,8 +7,8 @@ use super::station::{Kind, Station};
 use super::{Figure, Load};
 
 impl State<'_> {
-    /// Users who think and ask, and what an answered request takes where that is not what the mix
-    /// takes.
+    /// The solution for users with think time, and the demands of a successful request if they differ from
+    /// those of the mix.
     pub(super) fn users(&self) -> (Served, Option<Vec<Station>>) {
         let users: Vec<usize> = self.asking.iter().map(|one| users_of(one.load)).collect();
         let solution = self.closed(&users);
@@ -20,7 +20,7 @@ impl State<'_> {
                 .iter()
                 .filter(|one| self.counts(one))
                 .all(|station| {
-                    // Queues of one server each in a closed network need exponential times.
+                    // Queues with a single server in a closed network need exponential times.
                     station.is_exact
                         && (station.kind == Kind::Cpu
                             || matches!(station.speed, Speed::Usl { .. })
@@ -71,8 +71,8 @@ impl State<'_> {
         (load, None)
     }
 
-    /// More users than the edge lets in: it is full, and who is refused thinks again. With M inside,
-    /// N − M think and ask (N − M)/Z times a second, of which the capacity is served.
+    /// More users than the edge admits: it is full, and rejected users think again. With M inside, N − M
+    /// users send (N − M)/Z requests a second, of which the capacity is served.
     fn refusing(&self, users: f64, limit: f64) -> Served {
         let part = &self.parts[0];
         let inside = ClosedClass {
@@ -110,7 +110,7 @@ impl State<'_> {
         closed::solve(&self.closed_stations(), &classes)
     }
 
-    /// Think time and the part of the response in which nothing is queued for.
+    /// Think time and the part of the response time without queues.
     pub(super) fn delay_ms(&self, part: &Part) -> f64 {
         let queued: f64 = part
             .stations
@@ -140,8 +140,8 @@ impl State<'_> {
             .collect()
     }
 
-    /// Whether something is a station of the network: resources are, and holders that run out
-    /// before them.
+    /// Whether something is a station of the network: resources are, and holders that are exhausted before
+    /// them.
     pub(super) fn counts(&self, station: &Station) -> bool {
         (station.is_resource() || station.is_binding) && station.own_ms() > 0.0
     }
@@ -164,8 +164,8 @@ impl State<'_> {
             };
             passed *= 1.0 - found.lost;
             response_ms += found.response_ms - station.alone_ms();
-            // One queue that is not left as it was entered spoils the arrivals of the next; a
-            // shared processor does not.
+            // The departures of a queue that are not Poisson distort the arrivals of the next station; a
+            // shared processor preserves them.
             exact &= station.is_exact
                 && (found.lost == 0.0 || counted.len() == 1)
                 && (station.kind == Kind::Cpu || station.visits <= 1.0 + 1e-9);
@@ -176,7 +176,7 @@ impl State<'_> {
         exact &= queues.count() <= 1;
         let throughput = Figure {
             value: per_s * passed,
-            // What comes in goes out, where nothing is refused.
+            // Without rejections, departures equal arrivals.
             exact: exact || passed == 1.0,
         };
         Served {
@@ -204,7 +204,7 @@ impl State<'_> {
         }
     }
 
-    /// More is asked for than there is: what comes out is the capacity, and waiting has no mean.
+    /// The load exceeds the capacity: throughput is the capacity, and waiting has no mean.
     fn overloaded(&self, mix: String) -> Served {
         let capacity = Figure::about(self.capacity().unwrap_or(0.0));
         let asked = match self.asking[0].load {
@@ -225,14 +225,14 @@ impl State<'_> {
     }
 }
 
-/// What a request meets at a station.
+/// The time of a request at a station.
 pub(super) struct Residence {
-    /// Own time and waiting.
+    /// Service and waiting time.
     pub response_ms: f64,
     pub lost: f64,
 }
 
-/// The mean time at a station with Poisson arrivals at a rate; `None` where it has no end.
+/// The mean time at a station with Poisson arrivals at a rate; `None` if it is unbounded.
 pub(super) fn residence(station: &Station, per_s: f64) -> Option<Residence> {
     let own_ms = station.own_ms();
     let offered = per_s * own_ms / 1_000.0;
@@ -250,8 +250,8 @@ pub(super) fn residence(station: &Station, per_s: f64) -> Option<Residence> {
             lost,
         });
     }
-    // Queues that serve one after the other wait less when times vary less: Pollaczek and
-    // Khinchine's formula for one server, Allen and Cunneen's for several.
+    // Queues with sequential service have shorter waits if times vary less: Pollaczek and Khinchine's
+    // formula for one server, Allen and Cunneen's for several.
     let is_shared = station.kind == Kind::Cpu || matches!(station.speed, Speed::Usl { .. });
     let variation = if is_shared {
         1.0

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::moments::Moments;
 use crate::plan::{Amount, Demand, Host, Operation, Plan};
 
-/// By how much a host's instances slow each other.
+/// The factor by which a host's instances slow each other.
 pub(super) fn slowdown(host: &Host) -> f64 {
     host.usl_instances
         .map_or(1.0, |usl| usl.slowdown(host.instances))
@@ -69,7 +69,7 @@ impl Mean {
     }
 }
 
-/// Operations are whole: a constant 1.2 is 1 or 2.
+/// Operations are whole numbers: a constant 1.2 is 1 or 2.
 fn whole(operations: Moments) -> Moments {
     let fraction = operations.mean.fract();
     if operations.variance() > 1e-12 {

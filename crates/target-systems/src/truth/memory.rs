@@ -1,4 +1,4 @@
-//! Memory: what is used, how fast it grows, and when it ends.
+//! Memory: its use, its growth, and when it is exhausted.
 
 use serde::Serialize;
 
@@ -14,38 +14,38 @@ pub struct Memory {
     pub host: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit_mb: Option<f64>,
-    /// Without garbage, leaks and growing stores: base, requests in flight, full caches, rows that
-    /// are there from the start.
+    /// Without garbage, leaks and growing stores: base, requests in flight, full caches, initial rows.
     pub live_mb: Figure,
     /// Requests in flight at which the limit is reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_flight_limit: Option<Figure>,
-    /// Slope of the leak, ageing included.
+    /// Slope of the leak, including ageing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leak_mb_per_s: Option<Figure>,
-    /// From the start until the limit is reached by the leak.
+    /// From the start until the leak reaches the limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_to_limit_s: Option<Figure>,
     /// From one collection of garbage to the next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collection_period_s: Option<Figure>,
-    /// Share of the time for which the processor stands still.
+    /// Share of the time during which the processor is stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped_share: Option<Figure>,
 }
 
-/// Above this share of the limit the requests that come and go reach it, although on the average they do not.
+/// Above this share of the limit, fluctuations of the requests in flight reach it, although their mean does
+/// not.
 const SHORT: f64 = 0.9;
 
 impl Memory {
-    /// Whether what is in use at the load, leaks aside, is so close to the limit that an instance may crash.
+    /// Whether the use at the load, without leaks, is so close to the limit that an instance may crash.
     pub(super) fn is_short(&self) -> bool {
         self.limit_mb
             .is_some_and(|limit| self.live_mb.value >= SHORT * limit)
     }
 }
 
-/// Memory of each host at a throughput, where it is limited, leaks or is collected.
+/// Memory of each host at a throughput, if it is limited, leaks or is collected.
 pub(super) fn of_hosts(
     plan: &Plan,
     demands: &[HostDemand],
@@ -58,7 +58,7 @@ pub(super) fn of_hosts(
         .filter(|(_, host)| host.memory_mb.is_some() || host.leak.is_some() || host.base_mb > 0.0)
         .map(|(place, host)| {
             let instances = host.instances as f64;
-            // On the edge's host requests count, and what they visit there does not count again.
+            // On the edge's host requests are counted, but not their visits there.
             let entries = if place == plan.edge.host {
                 1.0
             } else {
@@ -92,7 +92,7 @@ pub(super) fn of_hosts(
         .collect()
 }
 
-/// Full caches and the first rows of stores of an instance.
+/// Full caches and initial rows of the stores of an instance.
 fn contents_mb(plan: &Plan, place: usize) -> f64 {
     let caches = plan
         .components
@@ -121,8 +121,8 @@ fn leak_mb_per_s(plan: &Plan, host: &Host, entries_per_s: Option<f64>) -> Option
         .then_some(kb_per_s * plan.ageing / KB_PER_MB)
 }
 
-/// Period of the collections and the share of time for which they stop the processor:
-/// (collect_at·M − live) by what is allocated in a second.
+/// Period of the collections and the share of time for which they stop the processor: (collect_at·M − live)
+/// divided by the allocation per second.
 fn collection(host: &Host, live_mb: f64, allocated_mb_per_s: f64) -> Option<(f64, f64)> {
     let garbage = host.garbage?;
     let room = garbage.collect_at * host.memory_mb? - live_mb;

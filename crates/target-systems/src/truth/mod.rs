@@ -1,9 +1,9 @@
-//! Truth: what a right analysis of a system has to find, from its file alone.
+//! Truth: the results that a correct analysis of a system finds, computed from its file alone.
 //!
-//! Demands are means of the file's distributions along the flows of a mix's example requests. From
-//! them follow utilisation (U = X·D), capacity (the least of servers by demand), the bottleneck, the
-//! users at the knee (capacity by think time and response time without load), and with users or a
-//! rate the throughput and the response time. Each figure says whether it is exact.
+//! Demands are means of the file's distributions along the flows of a mix's example requests. They
+//! determine utilisation (U = X·D), capacity (the minimum of servers / demand), the bottleneck, the users
+//! at the knee (capacity times think time and response time without load), and with users or a rate the
+//! throughput and the response time. Each figure states whether it is exact.
 
 mod answer;
 mod cache;
@@ -36,9 +36,9 @@ pub use answer::{Bottleneck, CacheTruth, Class, LoadTruth, Resource, Response, T
 pub use failure::Failing;
 pub use memory::Memory;
 
-/// Draws for the percentiles of the response without load.
+/// Number of draws for the percentiles of the response time without load.
 const PERCENTILE_DRAWS: u64 = 20_000;
-/// Rounds in which hit ratios, which depend on the rate, and the rate find each other.
+/// Iterations between hit ratios, which depend on the rate, and the rate.
 const HIT_ROUNDS: usize = 8;
 
 /// A figure, and whether it follows from a formula that holds for this system.
@@ -61,17 +61,17 @@ impl Figure {
     }
 }
 
-/// What asks: a mix of the document, or a single endpoint, and how often.
+/// A load: a mix of the document or a single endpoint, and its intensity.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Asking {
     pub mix: String,
     pub load: Load,
 }
 
-/// How a mix is asked for.
+/// The intensity of a mix.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Load {
-    /// Not said; only what holds at any load is told, and the knee where a think time is known.
+    /// Not given; only figures independent of the load are computed, and the knee if a think time is known.
     Unknown { think_ms: Option<f64> },
     /// Users that alternate between thinking and requests.
     Users { users: u32, think_ms: f64 },
@@ -79,7 +79,7 @@ pub enum Load {
     Rate { per_s: f64 },
 }
 
-/// Why there is no truth to tell.
+/// The reason why there is no truth.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoTruth {
     #[error("unknown mix or endpoint `{name}`; known here: {known}")]
@@ -97,10 +97,10 @@ pub enum NoTruth {
     NoRequest { endpoint: String, broken: String },
 }
 
-/// What a right analysis has to find.
+/// Computes the results that a correct analysis finds.
 ///
 /// # Errors
-/// A mix that is not known, or a load that means nothing.
+/// An unknown mix, or a meaningless load.
 pub fn truth(system: &System, asking: &[Asking]) -> Result<Truth, NoTruth> {
     if asking.is_empty() {
         return Err(NoTruth::NoMix);
@@ -147,25 +147,25 @@ fn check(load: Load) -> Result<(), NoTruth> {
     }
 }
 
-/// A request that a mix makes, with its share.
+/// A request of a mix, with its share.
 #[derive(Debug, Clone)]
 pub struct Sample {
-    /// Place of the endpoint in the plan.
+    /// Index of the endpoint in the plan.
     pub endpoint: usize,
-    /// Of all requests of the mix.
+    /// Share of all requests of the mix.
     pub share: f64,
-    /// What the flow reads.
+    /// The input of the flow.
     pub input: Value,
-    /// What store entries keep.
+    /// The values that store entries keep.
     pub state: Value,
-    /// Bytes of the bodies of request and answer, about.
+    /// Approximate size of the bodies of request and response in bytes.
     pub bytes: f64,
 }
 
-/// The requests of a mix, or of an endpoint alone; their shares add up to 1.
+/// The requests of a mix, or of a single endpoint; their shares add up to 1.
 ///
 /// # Errors
-/// The name is neither a mix nor an endpoint, or an endpoint has no example and none that fits was found.
+/// The name is neither a mix nor an endpoint, or an endpoint has no example and none could be derived.
 pub fn requests(system: &System, name: &str) -> Result<Vec<Sample>, NoTruth> {
     let document = &system.document;
     let mut samples = Vec::new();
@@ -234,7 +234,7 @@ fn endpoint_requests(
     Ok(())
 }
 
-/// Bytes of a body; lists that an answer repeats are counted as often.
+/// Size of a body in bytes; lists that a response repeats are multiplied.
 fn bytes(body: &serde_json::Value) -> f64 {
     use serde_json::Value as Json;
     match body {
@@ -257,7 +257,8 @@ fn bytes(body: &serde_json::Value) -> f64 {
     }
 }
 
-/// Demands of a mix's requests, some holders told as stations in place of what is inside them.
+/// Demands of a mix's requests; some holders are modelled as stations in place of the resources inside
+/// them.
 fn demands(
     system: &System,
     samples: &[Sample],
@@ -276,7 +277,7 @@ fn demands(
     walk.demands
 }
 
-/// Percentiles of the response without queueing, in ms, from draws that are the same each time.
+/// Percentiles of the response time without queueing, in ms, from draws with a fixed seed.
 fn percentiles(system: &System, samples: &[Sample], hits: &Hits) -> [f64; 3] {
     let mut times = Vec::new();
     for (index, sample) in samples.iter().enumerate() {

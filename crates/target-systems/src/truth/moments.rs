@@ -1,11 +1,11 @@
-//! Means and second moments of distributions, in closed form where there is one.
+//! Means and second moments of distributions, in closed form if there is one.
 
 use fault_profile::Latency;
 use fault_profile::draw::{Purpose, Root};
 use fault_profile::latency::{Tail, log_normal_sigma};
 use fault_profile::sampler::Sampler;
 
-/// Draws of a distribution without a closed form.
+/// Number of draws of a distribution without a closed form.
 const DRAWS: u32 = 100_000;
 
 /// The first two moments of a demand.
@@ -37,7 +37,7 @@ impl Moments {
         }
     }
 
-    /// The moments of this multiplied by a number.
+    /// The moments of this variable multiplied by a number.
     pub fn times(self, factor: f64) -> Self {
         Self {
             mean: self.mean * factor,
@@ -72,7 +72,7 @@ fn closed(latency: &Latency) -> Option<Moments> {
             let sigma = log_normal_sigma(*median_ms, *p99_ms, *sigma)?;
             let mean = median_ms * (sigma * sigma / 2.0).exp();
             let second = median_ms * median_ms * (2.0 * sigma * sigma).exp();
-            // Draws end at a day: heavy tails have no closed form then.
+            // Draws are limited to a day: heavy tails have no closed form then.
             if sigma > 2.0 {
                 return None;
             }
@@ -87,7 +87,7 @@ fn closed(latency: &Latency) -> Option<Moments> {
             let mean = shape * scale_ms;
             Moments::known(mean, mean * scale_ms + mean * mean)
         }
-        // Draws below zero become zero; six deviations away that is less than 10^-9.
+        // Negative draws become zero; at six deviations that is less than 10^-9.
         Latency::Normal {
             mean_ms,
             std_dev_ms,

@@ -1,16 +1,16 @@
 //! Open stations: Poisson arrivals at a rate.
 
-/// States of a birth and death process that are summed at most.
+/// Maximum number of summed states of a birth and death process.
 const MOST_STATES: usize = 2_000_000;
-/// What is left of the sum when it ends.
+/// The negligible remainder at which the sum ends.
 const NEGLIGIBLE: f64 = 1e-14;
 
-/// How fast a station works with n inside, as a number of servers.
+/// The speed of a station with n inside, as a number of servers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Speed {
     /// min(n, m).
     Servers(f64),
-    /// n/(1 + sigma·(n−1) + kappa·n·(n−1)), and no more than `most` at once.
+    /// n/(1 + sigma·(n−1) + kappa·n·(n−1)), with at most `most` at once.
     Usl { sigma: f64, kappa: f64, most: f64 },
 }
 
@@ -42,12 +42,12 @@ impl Speed {
     }
 }
 
-/// A birth and death process in its steady state.
+/// A birth and death process in steady state.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Steady {
     /// Mean number inside.
     pub inside: f64,
-    /// Mean number that waits, with one at each server.
+    /// Mean number of waiting requests, with one at each server.
     pub waiting: f64,
     /// Share of arrivals that find it full.
     pub lost: f64,
@@ -55,8 +55,8 @@ pub(super) struct Steady {
     pub wait_share: f64,
 }
 
-/// The steady state at a load of `offered` (rate by time of a server), with room for `room`;
-/// `None` where it has none.
+/// The steady state at a load of `offered` (rate times service time of a server), with space for `room`;
+/// `None` if there is none.
 pub(super) fn steady(offered: f64, speed: Speed, room: Option<f64>) -> Option<Steady> {
     let most = room.unwrap_or(f64::INFINITY);
     if offered >= speed.greatest() && room.is_none_or(|room| room > MOST_STATES as f64) {
@@ -70,7 +70,7 @@ pub(super) fn steady(offered: f64, speed: Speed, room: Option<f64>) -> Option<St
         n += 1.0;
         weight *= offered / speed.at(n);
         if weight > 1e200 {
-            // The sums are ratios: all of them may be scaled together.
+            // The sums are ratios, so all of them may be scaled together.
             for one in [&mut weight, &mut sum, &mut inside, &mut waiting, &mut waits] {
                 *one *= 1e-200;
             }

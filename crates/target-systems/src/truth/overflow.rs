@@ -1,10 +1,9 @@
-//! Users of a system whose scarcest component has no room for all of them.
+//! Users of a system whose scarcest component does not have space for all of them.
 //!
-//! Who finds it full fails at once and thinks again. With X requests per second that begin, the
-//! component is M/M/c/K with the arrivals that X brings it, and N users are X·(think time and time
-//! elsewhere) and the mean number in the component: one equation for X, whose right side grows with
-//! it. A request that fails does not do what lies behind, so that other resources are used less than
-//! the mix alone would have it.
+//! Users who find it full fail at once and think again. With X requests per second that begin, the
+//! component is M/M/c/K with the arrivals caused by X, and N users are X·(think time and time elsewhere)
+//! plus the mean number in the component: one equation for X, whose right side grows with it. A failed
+//! request skips the later steps, so that other resources are used less than by the mix alone.
 
 use super::answer::{ClassLoad, Served, State};
 use super::loaded::residence;
@@ -12,20 +11,20 @@ use super::open::steady;
 use super::station::{self, Kind, Station};
 use super::{Figure, demands};
 
-/// What comes of it.
+/// The result.
 pub(super) struct Overflow {
     pub load: Served,
-    /// What an answered request takes.
+    /// The demands of a successful request.
     pub spent: Vec<Station>,
 }
 
-/// Rooms from which on nobody is refused in practice.
+/// Queue sizes from which on practically no request is rejected.
 const PLENTY: f64 = 1e6;
-/// Halvings of the interval in which X lies.
+/// Number of bisections of the interval of X.
 const HALVINGS: usize = 100;
 
 impl State<'_> {
-    /// Users of one class, of whom the scarcest component has to refuse some; `None` where it has not.
+    /// Users of one class, some of whom the scarcest component has to reject; `None` if it rejects none.
     pub(super) fn overflowing(&self, users: f64, throughput_per_s: f64) -> Option<Overflow> {
         let scarce = self.stations.first()?;
         let room = scarce.room.filter(|room| *room < PLENTY)?;
@@ -43,7 +42,7 @@ impl State<'_> {
         Some(self.overflow(users, begun_per_s, scarce, lost))
     }
 
-    /// Think time and time that is not spent at the scarce component.
+    /// Think time and time outside the scarce component.
     fn elsewhere_ms(&self, scarce: &Station, per_s: f64) -> Option<f64> {
         let mut time_ms = self.delay_ms(&self.parts[0]);
         let others = self.stations.iter().filter(|one| self.counts(one));
@@ -53,7 +52,7 @@ impl State<'_> {
         Some(time_ms)
     }
 
-    /// Requests per second that begin, refused ones included.
+    /// Requests per second that begin, including rejected ones.
     fn begun(&self, users: f64, scarce: &Station, room: f64) -> Option<f64> {
         let busy = |per_s: f64| {
             let elsewhere = self.elsewhere_ms(scarce, per_s)?;
@@ -65,7 +64,7 @@ impl State<'_> {
         let (mut least, mut most) = (0.0, users / delay_ms.max(1e-3) * 1_000.0);
         for _ in 0..HALVINGS {
             let middle = f64::midpoint(least, most);
-            // Where others run out as well there are more than enough.
+            // If others are exhausted as well, there are more than enough.
             if busy(middle).is_none_or(|busy| busy > users) {
                 most = middle;
             } else {

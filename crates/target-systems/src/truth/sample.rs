@@ -1,4 +1,4 @@
-//! Requests without queueing, drawn: for branches at once, whose mean has no simple form, and for
+//! Random requests without queueing: for parallel branches, whose mean has no simple form, and for
 //! percentiles.
 
 use fault_profile::draw::{Draws, Purpose, Root};
@@ -10,10 +10,10 @@ use super::mean::slowdown;
 use crate::network::work_refused;
 use crate::plan::{Block, CacheKey, Call, Demand, OnError, Order, Plan, Step, Visit};
 
-/// Draws of a step whose mean is wanted.
+/// Number of draws of a step to determine its mean.
 const MEAN_DRAWS: u32 = 4_000;
 
-/// The mean time of a step without queueing, in ms; the draws are the same each time.
+/// The mean time of a step without queueing, in ms; the draws have a fixed seed.
 pub(super) fn mean_of_step(plan: &Plan, hits: &Hits, step: &Step, context: Context<'_>) -> f64 {
     let mut request = Request::new(plan, hits, 0);
     let total: f64 = (0..MEAN_DRAWS)
@@ -22,14 +22,14 @@ pub(super) fn mean_of_step(plan: &Plan, hits: &Hits, step: &Step, context: Conte
     total / f64::from(MEAN_DRAWS)
 }
 
-/// Time of a flow of an endpoint without queueing, drawn once.
+/// One random request of a flow without queueing.
 pub(super) struct Request<'a> {
     plan: &'a Plan,
     hits: &'a Hits,
     draws: Draws,
 }
 
-/// How a block ended.
+/// The outcome of a block.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Drawn {
     pub ms: f64,
@@ -175,7 +175,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Visits one after the other, each with its attempts.
+    /// Sequential visits, each with its attempts.
     fn visits(&mut self, visit: &Visit, context: Context<'_>) -> Drawn {
         let times = context.times(self.plan, &visit.times) as u32;
         let mut all = Drawn::ON;
@@ -200,7 +200,7 @@ impl<'a> Request<'a> {
         all
     }
 
-    /// One visit, with what its component injects.
+    /// One visit, with the faults of its component.
     fn visit(&mut self, call: Call, context: Context<'_>) -> Drawn {
         let ms = self.work(call, context);
         let component = &self.plan.components[call.component];
@@ -260,8 +260,8 @@ fn longest(branches: &[Drawn]) -> Drawn {
     }
 }
 
-/// Items joined by edges: an item begins with the wave behind all that lead to it, and a wave ends
-/// with its longest item.
+/// Items connected by edges: an item begins in the wave after all of its predecessors, and a wave ends with
+/// its longest item.
 fn longest_way(items: &[crate::plan::Value], edges: &[crate::plan::Value], drawn: &[Drawn]) -> f64 {
     let id = |value: &crate::plan::Value| value.text().map(std::borrow::Cow::into_owned);
     let ids: Vec<Option<String>> = items.iter().map(|item| id(item.get("id"))).collect();

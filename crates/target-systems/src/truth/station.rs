@@ -1,4 +1,4 @@
-//! What runs out: resources of hosts, slots of components, pools.
+//! Resources that can be exhausted: of hosts, slots of components, pools.
 
 use std::collections::BTreeSet;
 
@@ -6,10 +6,10 @@ use super::demand::{Demands, Holder, HolderDemand};
 use super::open::Speed;
 use crate::plan::{Balance, Component, Plan};
 
-/// Slots from which on a component is not told as something that could run out.
+/// Number of slots from which on a component is not reported as exhaustible.
 const PLENTY: f64 = 50_000.0;
 
-/// The kind of something that runs out.
+/// The kind of a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Cpu,
@@ -30,7 +30,7 @@ impl Kind {
         }
     }
 
-    /// The class of bottleneck, in the words of the load tests.
+    /// The class of the bottleneck, in the terms of the load tests.
     pub fn class(self) -> &'static str {
         match self {
             Self::Cpu => "CPU",
@@ -41,15 +41,15 @@ impl Kind {
     }
 }
 
-/// Something that is taken and can run out.
+/// A resource that is used and can be exhausted.
 #[derive(Debug, Clone)]
 pub(super) struct Station {
     /// Name of the host, component or pool.
     pub name: String,
     pub kind: Kind,
-    /// Time of a server for each request.
+    /// Time of a server per request.
     pub demand_ms: f64,
-    /// The part of it that lies inside a holder that runs out before.
+    /// The part of it inside a holder that is exhausted before.
     pub inside_ms: f64,
     pub speed: Speed,
     /// E[X²]/E[X]² − 1 of a visit's time.
@@ -57,26 +57,26 @@ pub(super) struct Station {
     pub visits: f64,
     /// The capacity of the queue, including requests in service.
     pub room: Option<f64>,
-    /// Of product form, or a queue with a closed form of its own, when arrivals are Poisson.
+    /// Whether it has product form, or is a queue with a closed form of its own, for Poisson arrivals.
     pub is_exact: bool,
-    /// The demand is the same whatever the load is: nothing else is waited for meanwhile.
+    /// Whether the demand is independent of the load: no other resource is waited for meanwhile.
     pub is_constant: bool,
-    /// One of the holders that are told as stations.
+    /// Whether it is one of the holders that are modelled as stations.
     pub is_binding: bool,
 }
 
 impl Station {
-    /// Requests per second at most.
+    /// Maximum number of requests per second.
     pub fn capacity_per_s(&self) -> f64 {
         self.speed.greatest() / self.demand_ms * 1_000.0
     }
 
-    /// Time that is waited for here and not inside something else.
+    /// Time that is spent here and not inside another holder.
     pub fn own_ms(&self) -> f64 {
         (self.demand_ms - self.inside_ms).max(0.0)
     }
 
-    /// The own time of a request that is alone.
+    /// The time of a request without load.
     pub fn alone_ms(&self) -> f64 {
         self.own_ms() / self.speed.at(1.0)
     }
@@ -86,7 +86,7 @@ impl Station {
     }
 }
 
-/// Everything that a request takes and that has an end.
+/// All limited resources that a request uses.
 pub(super) fn all(plan: &Plan, demands: &Demands, binding: &BTreeSet<Holder>) -> Vec<Station> {
     let mut stations = resources(plan, demands);
     for (place, (component, demand)) in plan.components.iter().zip(&demands.components).enumerate()
@@ -231,7 +231,7 @@ fn scv(second: f64, visits: f64, total_ms: f64) -> f64 {
     (second / (mean * mean) - 1.0).max(0.0)
 }
 
-/// Holders that run out before the resources do: what is waited for inside them is little.
+/// Holders that are exhausted before the resources: waits inside them are short.
 pub(super) fn binding(plan: &Plan, demands: &Demands) -> BTreeSet<Holder> {
     let none = BTreeSet::new();
     let stations = all(plan, demands, &none);

@@ -1,4 +1,4 @@
-//! The walk through the flows of a plan that adds up what requests take, and how they fail.
+//! The walk through the flows of a plan, which adds up the demands of requests and their failures.
 
 use std::collections::BTreeSet;
 
@@ -18,16 +18,16 @@ use crate::plan::{
 pub(super) struct Walk<'a> {
     plan: &'a Plan,
     hits: &'a Hits,
-    /// Holders whose inside is not told as stations of their own.
+    /// Holders whose inside is not modelled as separate stations.
     binding: &'a BTreeSet<Holder>,
     pub demands: Demands,
-    /// Inside how many binding holders the walk is.
+    /// Number of binding holders around the current step.
     inside: usize,
-    /// Not a part of the response's time.
+    /// Whether the current step is not part of the response time.
     background: bool,
 }
 
-/// Time of a block without queueing, and the share of requests that go on behind it.
+/// Time of a block without queueing, and the share of requests that continue after it.
 #[derive(Debug, Clone, Copy)]
 struct Passed {
     ms: f64,
@@ -40,7 +40,7 @@ impl Passed {
         alive: 1.0,
     };
 
-    /// What only a share of requests comes to.
+    /// Scales the result to the share of requests that reach the block.
     fn behind(self, share: f64) -> Self {
         Self {
             ms: share * self.ms,
@@ -190,7 +190,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// An entry of a store's own; gives the share that finds room.
+    /// Creates an entry; returns the share of requests for which there is space.
     fn create(&mut self, store: usize, weight: f64) -> f64 {
         self.demands.writes[store].created += weight;
         let full = self.hits.full[store];
@@ -257,8 +257,8 @@ impl<'a> Walk<'a> {
         passed
     }
 
-    /// Visits one after the other, each with its attempts. With an attempt that succeeds with a, r
-    /// more attempts make 1 − (1 − a)^(r+1) of a visit, and (1 − (1 − a)^(r+1))/a attempts of it.
+    /// Sequential visits, each with its attempts. If an attempt succeeds with probability a, r retries give
+    /// a success probability of 1 − (1 − a)^(r+1) and a mean of (1 − (1 − a)^(r+1))/a attempts.
     fn visit(&mut self, visit: &Visit, context: Context<'_>, weight: f64) -> Passed {
         let times = context.times(self.plan, &visit.times);
         if times == 0.0 {
@@ -299,8 +299,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// One visit: its own demands, then what it holds its slot for. An injected failure comes at the
-    /// end of its own demands.
+    /// One visit: its own demands, then its hold. An injected failure occurs at the end of its own demands.
     fn once(
         &mut self,
         call: Call,
@@ -341,18 +340,18 @@ impl<'a> Walk<'a> {
             demand.inside_ms += weight * (own.mean + held_ms);
         }
         self.note(mean.service_ms.exact);
-        // Inside or outside of a holder that runs out, the time passes all the same.
+        // The time passes whether it is inside or outside of a holder that is exhausted.
         Passed {
             ms: own.mean + held_ms,
             alive: alive * held.alive,
         }
     }
 
-    /// CPU, disk and link of a host; their times without queueing.
+    /// Adds CPU, disk and link of a host; returns their times without queueing.
     fn resources(&mut self, place: usize, mean: &Mean, weight: f64) -> Moments {
         let host = &self.plan.hosts[place];
         let cpu = mean.cpu_ms.times(slowdown(host));
-        // A lone job uses one core at most, and a fraction of a core slows it down.
+        // A single job uses at most one core, and a fraction of a core slows it down.
         let alone = cpu.times(host.cpu_cores.map_or(1.0, |cores| (1.0 / cores).max(1.0)));
         let disk = disk_ms(host, mean);
         let network = host
@@ -406,7 +405,7 @@ impl<'a> Walk<'a> {
             .resources(component.host, &mean, weight * messages)
             .mean;
         let service = mean.service_ms.mean * slowdown(host);
-        // A full batch shares one overhead; that is what the bus can do at most.
+        // A full batch shares one overhead, which is the maximum capacity of the bus.
         let overhead_ms = bus.batch.overhead.as_secs_f64() * 1_000.0;
         let shared = overhead_ms / bus.batch.max_items as f64;
         let demand = &mut self.demands.components[call.component];
@@ -444,15 +443,15 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Requests that fail here; background failures are not visible to clients.
+    /// Adds requests that fail here; background failures are not visible to clients.
     fn fail(&mut self, error_type: &str, status: u16, share: f64) {
         if !self.background {
             self.demands.failures.add(error_type, status, share);
         }
     }
 
-    /// Walks, and scales the failures that it finds: of several that may fail at once or again, the
-    /// first or the last is the request's.
+    /// Walks, and scales the failures: of several failures in parallel or in sequence, the first or the
+    /// last one is the request's.
     fn attributed<T>(
         &mut self,
         walk: impl FnOnce(&mut Self) -> T,
@@ -465,7 +464,7 @@ impl<'a> Walk<'a> {
         passed
     }
 
-    /// Whether a demand came from a formula.
+    /// Records whether a demand followed from a formula.
     fn note(&mut self, exact: bool) {
         self.demands.exact &= exact;
         self.demands.exact_demands &= exact;

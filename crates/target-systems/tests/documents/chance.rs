@@ -1,10 +1,10 @@
-//! Documents and patches by chance: errors, and never a panic.
+//! Random documents and patches: errors, and never a panic.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use target_systems::{System, systems};
 
-/// JSON with the words of documents in it, so that it gets past the first check.
+/// JSON with the keywords of documents, so that it passes the first check.
 fn any_json() -> impl Strategy<Value = Value> {
     let word = prop::sample::select(vec![
         "system",

@@ -1,4 +1,4 @@
-//! Documents: the shipped ones, and what is wrong with others.
+//! Documents: the built-in ones, and the errors of others.
 
 mod chance;
 mod changes;
@@ -107,11 +107,12 @@ endpoints:
         assert_eq!(lines.len(), 1, "{path} in {found:#?}");
         assert!(lines[0].contains(hint), "{}", lines[0]);
     }
-    // The tenth mistake, two components that wait for each other, is told where it closes.
+    // The tenth error, two components that wait for each other, is reported at the place that closes the
+    // cycle.
     assert_eq!(found.len(), 10, "{found:#?}");
 }
 
-/// A small sound document, changed by a patch.
+/// A small valid document, changed by a patch.
 fn changed(patch: &Value) -> Vec<String> {
     let mut value = json!({
         "system": "small",
@@ -132,7 +133,7 @@ fn changed(patch: &Value) -> Vec<String> {
     }
 }
 
-/// Each patch has to bring about an error at its path with this part.
+/// Each patch has to cause an error at its path with this text.
 fn check_mistakes(mistakes: &[(Value, &str, &str)]) {
     for (patch, path, part) in mistakes {
         let found = changed(patch);

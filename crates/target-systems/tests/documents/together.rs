@@ -1,4 +1,4 @@
-//! Errors that stand beside others, and the words in which they are told.
+//! Combinations of errors, and the wording of their messages.
 
 use std::collections::BTreeMap;
 
@@ -324,13 +324,13 @@ fn a_toggle_whose_patch_changes_nothing_is_an_error() {
     );
 }
 
-/// A file that has only begun says what it lacks.
+/// A file that has only been started gets errors about its missing parts.
 #[test]
 fn a_system_without_parts_says_which_it_needs() {
     check_paths("system: s", &["components", "endpoints"]);
 }
 
-/// Words of the parser or of Rust, which nobody who writes a file knows.
+/// Terms of the parser or of Rust, which authors of files do not know.
 const JARGON: [&str; 22] = [
     "struct",
     "enum",
@@ -377,7 +377,7 @@ fn no_error_of_a_wrong_value_has_words_of_the_parser() {
         let value = live_config::read::yaml(text).expect("YAML");
         let mut pointers = Vec::new();
         places(&value, String::new(), &mut pointers);
-        // Some of the places with each of the values, others each time.
+        // Some of the places with each of the values, different ones each time.
         for (number, pointer) in pointers
             .iter()
             .enumerate()

@@ -1,4 +1,4 @@
-//! Changes while a system runs, planned and asked for.
+//! Changes at run time, planned and on request.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Machines that crash, and what was inside.
+//! Crashing machines, and their requests in flight.
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn a_crash_ends_what_was_inside_and_those_who_can_repeat_it_do() {
     assert!(network.crash(ms(200), 1, 0));
     assert!(!network.crash(ms(200), 1, 0), "it is down");
     assert!(!network.crash(ms(200), 9, 9), "there is none");
-    // Until the crash is detected, every second visit is sent there.
+    // Until the crash is detected, every second visit goes there.
     network.arrive(ms(250), arrival(5));
     network.arrive(ms(250), arrival(6));
     network.arrive(ms(350), arrival(7));

@@ -85,7 +85,7 @@ fn injected_faults_have_their_rate_and_their_cause() {
         .find(|one| !one.outcome.is_success())
         .expect("some fail");
     assert_eq!(failed.outcome.status(), Some(503));
-    // Visits of one request draw apart: two in a row succeed with 0.81.
+    // Each visit of a request draws separately: two in a row succeed with 0.81.
     plan.endpoints[0] = endpoint([visit(0, 0), visit(0, 0)]);
     let (_, network) = at_once(plan, 10_000);
     let succeeded = network.read(network.now()).succeeded as f64;

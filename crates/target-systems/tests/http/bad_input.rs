@@ -1,4 +1,4 @@
-//! Requests that are wrong: told what is wrong, counted, and nothing of them left behind.
+//! Invalid requests: the response states the error, they are counted, and leave nothing behind.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ fn told(answer: &Answer, status: u16) {
     assert!(!detail.is_empty(), "{}", answer.text);
 }
 
-/// Answers so far by status, from the metrics.
+/// Responses so far by status, from the metrics.
 async fn counted(system: &Served) -> std::collections::BTreeMap<String, u64> {
     let text = system.get("/metrics").await.text;
     let mut counts = std::collections::BTreeMap::new();

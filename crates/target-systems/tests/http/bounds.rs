@@ -1,4 +1,4 @@
-//! What one request may ask for: lists that multiply, amounts that a body gives, answers that repeat.
+//! Bounds of one request: lists that multiply, amounts from a body, responses that repeat.
 
 use std::fmt::Write;
 
@@ -90,7 +90,7 @@ async fn lists_that_multiply_are_refused_with_the_field_and_the_bound_and_the_re
         assert!(told.starts_with(detail), "{path}: {told}");
     }
     assert_eq!(system.get("/plain").await.status, 200);
-    // What the bound leaves is done: 99 times 99 visits, all at once.
+    // A request within the bound is processed: 99 times 99 visits, all in parallel.
     let allowed = system.send("POST", "/nested", Some(&list(99)), &[]).await;
     assert_eq!(allowed.status, 200, "{}", allowed.text);
     let resources = system.get("/__admin/resources").await.body;

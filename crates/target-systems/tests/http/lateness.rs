@@ -1,5 +1,5 @@
-//! C-23: an answer that is late says so itself. How late answers are on an idle machine is measured
-//! by `cargo xtask bench target`; here only what a starved process has to admit is held against it.
+//! C-23: a late response states its lateness. The lateness of responses on an idle machine is measured by
+//! `cargo xtask bench target`; this test checks only that a starved process reports it.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ async fn a_starved_process_admits_that_it_is_late() {
         let late = told(answer, "actual_us").saturating_sub(due);
         assert!(late > 300_000, "late by {late} µs only");
     }
-    // A second of answers is judged when it is over, with an answer that comes then.
+    // A second of responses is judged after its end, with the next response.
     let admitted = async {
         loop {
             let after = system.get("/mm1").await;

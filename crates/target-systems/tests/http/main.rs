@@ -210,7 +210,7 @@ async fn a_host_a_component_and_a_pool_of_one_name_show_their_limits_together() 
         [&json!(4.0), &json!(128), &json!(64)],
         "{limits}"
     );
-    // What is shown can be sent back, changed.
+    // The displayed limits can be sent back with changes.
     let patch = "{\"cassandra\": {\"cpu_cores\": 2, \"slots\": 32, \"size\": 16}}";
     let changed = system
         .send("PATCH", "/__admin/limits", Some(patch), &[])
@@ -428,7 +428,7 @@ async fn every_operation_of_the_admin_api_is_described_and_exists() {
                 .send(&method.to_uppercase(), &place, Some("{}"), &[])
                 .await;
             let status = answer.status.to_string();
-            // A request for nothing in particular is answered, or refused as described; `not found`
+            // A request without a specific purpose gets a response or the documented rejection; `not found`
             // and `method not allowed` of the router have no JSON.
             assert!(answer.status != 405, "{method} {path}");
             let described = operation["responses"].get(&status).is_some();

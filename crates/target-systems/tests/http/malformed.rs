@@ -1,7 +1,7 @@
-//! C-29: whatever is sent, no answer is an undeclared 5xx, nothing panics, and nothing is left behind.
+//! C-29: whatever is sent, no response is an undeclared 5xx, nothing panics, and nothing is left behind.
 //!
-//! `SPARRING_MALFORMED=1000000` sends the design's number; the seed of each connection is printed
-//! where one fails.
+//! `SPARRING_MALFORMED=1000000` sends the design's number of requests; the seed of a failing connection is
+//! printed.
 
 use fault_profile::draw::{Draws, Purpose, Root};
 use target_systems::serve::Config;
@@ -13,7 +13,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use crate::served::Served;
 
 const CONNECTIONS: u64 = 16;
-/// Entries that the journal keeps here, so that its bound is reached.
+/// The size of the journal, small enough to be reached.
 const JOURNAL: usize = 500;
 
 fn malformed() -> u64 {
@@ -23,10 +23,10 @@ fn malformed() -> u64 {
     })
 }
 
-/// Requests that are nearly right.
+/// Almost valid requests.
 struct Chance(Draws);
 
-/// (method, path, body) of requests that are right.
+/// (method, path, body) of valid requests.
 const RIGHT: [(&str, &str, &str); 7] = [
     (
         "POST",
@@ -75,7 +75,7 @@ impl Chance {
         (self.0.next_word() % bound.max(1) as u64) as usize
     }
 
-    /// Some bytes changed, cut, doubled, or replaced by something odd.
+    /// Changes, cuts or doubles some bytes, or replaces them by unusual ones.
     fn spoil(&mut self, bytes: &mut Vec<u8>) {
         for _ in 0..=self.below(3) {
             let at = self.below(bytes.len() + 1);
@@ -124,7 +124,7 @@ impl Chance {
         parts.concat()
     }
 
-    /// No request at all, or the frames of a WebSocket where none was agreed on.
+    /// No valid request, or the frames of a WebSocket without an upgrade.
     fn garbage(&mut self) -> Vec<u8> {
         let mut bytes: Vec<u8> = (0..self.below(200))
             .map(|_| self.below(256) as u8)
@@ -151,8 +151,8 @@ impl Line {
         }
     }
 
-    /// Status and body of the answer; `None`: the connection is closed, or does not answer for the
-    /// moment, as where a body was announced that has not come.
+    /// Status and body of the response; `None`: the connection is closed, or there is no response for now,
+    /// for example because the announced body has not arrived.
     async fn ask(&mut self, request: &[u8]) -> Option<(u16, String)> {
         self.writer.write_all(request).await.ok()?;
         let patience = std::time::Duration::from_millis(1_500);
@@ -171,7 +171,7 @@ impl Line {
             .find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
         let mut body = vec![0; length.unwrap_or(0)];
         self.reader.read_exact(&mut body).await.ok()?;
-        // Without a length there is no telling where the next answer begins.
+        // Without a length the begin of the next response is unknown.
         length?;
         Some((status, String::from_utf8_lossy(&body).into_owned()))
     }
@@ -179,7 +179,7 @@ impl Line {
 
 fn small_journal() -> Config {
     let text = systems::text("agent360").expect("an embedded system");
-    // Fast and without crashes, so that a 5xx has no declared cause.
+    // Fast and without crashes, so that no 5xx has a declared cause.
     let patch = serde_json::json!({
         "edge": { "max_in_flight": 100_000 },
         "components": {

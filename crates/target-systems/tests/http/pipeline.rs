@@ -1,4 +1,4 @@
-//! One way for every answer: whatever is refused is in the journal and in the metrics.
+//! A single path for all responses: every rejection is in the journal and in the metrics.
 
 use serde_json::{Value, json};
 use target_systems::systems;
@@ -158,7 +158,7 @@ async fn every_declared_series_exists_before_anything_has_happened() {
         for one in series {
             assert_eq!(system.metric(one).await, Some(0.0), "{name}: {one}");
         }
-        // Whatever is declared has a series, of gauges without a value too.
+        // Every declared metric has a series, including gauges without a value.
         let declared = target_systems::System::read(systems::text(name).expect("embedded"));
         let text = system.get("/metrics").await.text;
         for metric in declared.expect("shipped").document.metrics {

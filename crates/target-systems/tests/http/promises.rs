@@ -1,4 +1,4 @@
-//! What is promised about draws, accounts and tokens: C-19 to C-22 and C-26.
+//! Guarantees about draws, accounts and tokens: C-19 to C-22 and C-26.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,9 +12,9 @@ use target_systems::{System, systems};
 use crate::served::{Answer, Served};
 
 const REQUESTS: usize = 2_000;
-/// Requests of the run with changes.
+/// Number of requests of the run with changes.
 const CHANGED: usize = 3_000;
-/// What arrives in the design's minute of load, which `SPARRING_FULL_LENGTH=1` runs instead.
+/// The arrival rate in the design's minute of load, which `SPARRING_FULL_LENGTH=1` runs instead.
 const CHANGED_PER_S: usize = 800;
 const FULL_LENGTH_S: usize = 60;
 
@@ -32,7 +32,7 @@ async fn lab(seed: u64) -> Served {
     Served::serve(Config::new(system.expect("a sound patch"))).await
 }
 
-/// By id: what was planned, and which fault was drawn.
+/// By id: the planned demands, and the fault that was drawn.
 async fn drawn(seed: u64, at_once: usize) -> BTreeMap<String, String> {
     let system = lab(seed).await;
     let asking = (0..REQUESTS).map(|number| {
@@ -64,7 +64,7 @@ async fn c_20_equal_ids_draw_equally_whatever_the_concurrency() {
     assert_ne!(alone, drawn(8, 64).await);
 }
 
-/// The revision under which an answer was drawn.
+/// The revision under which a response was drawn.
 fn revision(answer: &Answer) -> u64 {
     let decision = answer.header("x-sparring-decision");
     let found = decision
@@ -75,7 +75,7 @@ fn revision(answer: &Answer) -> u64 {
         .expect("a revision")
 }
 
-/// What the truth says of the use of the cores of `cpu1` at 80 requests/s.
+/// The truth's utilisation of the cores of `cpu1` at 80 requests/s.
 async fn utilisation(system: &Served) -> f64 {
     let truth = system.get("/__admin/truth?mix=cpu1&rate_per_s=80").await;
     assert_eq!(truth.status, 200, "{}", truth.body);
@@ -101,7 +101,7 @@ async fn c_19_a_limit_holds_from_the_time_it_is_acknowledged() {
     };
     let old = ask(40).await;
     let limits = "{\"cpu1\": {\"cpu_cores\": 2}}";
-    // Some are inside while the limit changes.
+    // Some are in flight while the limit changes.
     let (mut across, patched) = tokio::join!(
         ask(40),
         system.send("PATCH", "/__admin/limits", Some(limits), &[])
@@ -119,14 +119,15 @@ async fn c_19_a_limit_holds_from_the_time_it_is_acknowledged() {
         (before - 0.8).abs() < 1e-9 && (after - 0.4).abs() < 1e-9,
         "{before} {after}"
     );
-    // The network had the cores that it shows: its log says when, and gives the same again.
+    // The network had the cores that it reports: its log contains the time of the change, and reproduces
+    // the run.
     let log: Recorded =
         serde_json::from_value(system.get("/__admin/log").await.body).expect("a log");
     assert_eq!((log.lost, log.ends.len()), (0, 120));
     assert_eq!(log::recompute(log).expect("a sound log"), []);
 }
 
-/// How many requests the run with changes has, and the time between two of them.
+/// The number of requests of the run with changes, and the interval between two of them.
 fn changed() -> (usize, Duration) {
     if std::env::var_os("SPARRING_FULL_LENGTH").is_none() {
         return (CHANGED, Duration::ZERO);
@@ -216,7 +217,7 @@ async fn c_26_a_token_expires_and_ages_with_the_system() {
     let known = [("authorization", bearer.as_str())];
     let ask = || system.send("GET", "/api/v1/agents", None, &known);
     assert_eq!(ask().await.status, 200);
-    // An hour passes in about a third of a second for tokens that are given from now on.
+    // An hour passes in about a third of a second for tokens issued from now on.
     let aged = system
         .send(
             "PATCH",

@@ -1,4 +1,4 @@
-//! A system that changes while it runs: what it keeps, and which revision is in force.
+//! A system that changes at run time: the parts that cannot change, and the revision in force.
 
 use serde_json::{Value, json};
 
@@ -179,7 +179,7 @@ async fn what_a_timeline_holds_is_shown_as_what_is_in_force() {
     assert_eq!(system.metric("sparring_target_revision").await, Some(2.0));
     let decision = |answer: &Answer| answer.header("x-sparring-decision").to_owned();
     assert!(decision(&system.get("/run").await).starts_with("rev=2;"));
-    // A change of something else does not end what the timeline holds, and counts on.
+    // Another change does not end the active changes of the timeline, and the revision continues.
     let stale = [("if-match", "\"1\"")];
     let slots = "{\"work\": {\"slots\": 5}}";
     let refused = system

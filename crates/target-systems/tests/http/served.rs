@@ -12,20 +12,20 @@ use target_systems::serve::{Config, run};
 use target_systems::{System, systems};
 use tokio::net::TcpListener;
 
-/// A system that is served; it ends with the value.
+/// A served system; it ends when the value is dropped.
 pub struct Served {
     pub address: std::net::SocketAddr,
     client: Client<HttpConnector, Full<Bytes>>,
     shutdown: Shutdown,
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
     headers: http::HeaderMap,
     pub text: String,
-    /// Null where the text is not JSON.
+    /// Null if the text is not JSON.
     pub body: Value,
 }
 
@@ -45,7 +45,7 @@ impl Served {
         Self::serve(Config::new(system)).await
     }
 
-    /// A system of its own, in YAML.
+    /// A custom system, in YAML.
     pub async fn of(text: &str) -> Self {
         let system = System::read(text).unwrap_or_else(|invalid| panic!("{invalid}"));
         Self::serve(Config::new(system)).await
@@ -91,7 +91,7 @@ impl Served {
         self.send_bytes(method, path, body, &headers).await
     }
 
-    /// As [`Self::send`], with headers that need not be text.
+    /// Like [`Self::send`], with headers that need not be text.
     pub async fn send_bytes(
         &self,
         method: &str,
@@ -128,7 +128,7 @@ impl Served {
         value.trim().parse().ok()
     }
 
-    /// Asks until the answer is as wanted.
+    /// Repeats the request until the response is as expected.
     pub async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) {
         let asking = async {
             while !wanted(&self.get(path).await.body) {

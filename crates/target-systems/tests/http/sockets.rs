@@ -1,4 +1,4 @@
-//! WebSockets: many at once, one too many, and clients that send and do not read (C-27).
+//! WebSockets: many at once, one too many, and clients that send without reading (C-27).
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ pub type Socket = WebSocketStream<TcpStream>;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Sockets that talk at once. With thousands, client and server are two processes: see
+/// Number of concurrent sockets. With thousands, client and server are two processes: see
 /// `tests/it/many_sockets.rs`.
 const MANY: usize = 300;
 
@@ -30,7 +30,7 @@ async fn say(socket: &mut Socket, value: &Value) {
     socket.send(message).await.expect("an open socket");
 }
 
-/// The next message that carries `id`; what a room tells comes in between.
+/// The next message with this `id`; messages of rooms in between are skipped.
 async fn answer(socket: &mut Socket, id: &Value) -> Value {
     let reading = async {
         loop {
@@ -49,7 +49,7 @@ async fn answer(socket: &mut Socket, id: &Value) -> Value {
         .expect("an answer")
 }
 
-/// The status with which an upgrade was refused.
+/// The status with which an upgrade was rejected.
 pub async fn refusal(system: &Served) -> Option<u16> {
     match open(system).await {
         Err(Error::Http(response)) => Some(response.status().as_u16()),
@@ -83,7 +83,7 @@ async fn c_27_each_of_many_sockets_is_answered_with_its_ids() {
         .into_iter()
         .enumerate()
         .map(|(place, mut socket)| async move {
-            // Three messages of each: 1 000/s, as the design has them.
+            // Three messages of each: 1 000/s, as in the design.
             tokio::time::sleep(Duration::from_millis(3) * place as u32).await;
             let mut times = Vec::new();
             for (number, kind) in ["ping", "subscribe", "message"].into_iter().enumerate() {
@@ -107,7 +107,7 @@ async fn c_27_each_of_many_sockets_is_answered_with_its_ids() {
     times.sort_unstable();
     let counted = metric(&system, "messages_processed_total").await;
     assert_eq!(counted as usize, times.len(), "messages that were counted");
-    // Shown, not judged: it is the machine's as well.
+    // Printed, not asserted: it also depends on the machine.
     println!(
         "p99 {:?} of {} messages",
         times[times.len() * 99 / 100],
@@ -130,7 +130,7 @@ async fn a_socket_beyond_the_maximum_is_refused_and_counted_and_a_place_that_is_
         metric(&system, "sparring_target_sockets_refused_total").await,
         2.0
     );
-    // Those who are inside are still served.
+    // The connected clients are still served.
     say(&mut inside[0], &json!({ "type": "ping", "id": 1 })).await;
     assert_eq!(answer(&mut inside[0], &json!(1)).await["type"], "pong");
     drop(inside.pop());
@@ -148,7 +148,7 @@ async fn a_client_that_never_reads_loses_its_own_answers_and_nobody_elses() {
         open(&system).await.expect("room"),
         open(&system).await.expect("room"),
     );
-    // Answers carry the id: these fill the buffers of the connection, and then the server's line.
+    // Responses contain the id: these fill the buffers of the connection, and then the server's queue.
     let long = "x".repeat(50_000);
     let sending = async {
         for number in 0..600 {
@@ -198,7 +198,7 @@ async fn messages_that_cannot_be_read_are_answered_and_the_socket_goes_on() {
     }
     say(&mut socket, &json!({ "type": "ping", "id": "last" })).await;
     assert_eq!(answer(&mut socket, &json!("last")).await["type"], "pong");
-    // A message with wrong fields is told with its id.
+    // The error of a message with invalid fields contains its id.
     for (text, id) in [
         ("{\"type\": \"shout\", \"id\": 7}", json!(7)),
         ("{\"id\": \"a\"}", json!("a")),
@@ -217,7 +217,7 @@ async fn messages_that_cannot_be_read_are_answered_and_the_socket_goes_on() {
         assert_eq!(refused["error_type"], "bad_request", "{text}: {refused}");
         assert!(refused["detail"].is_string(), "{text}: {refused}");
     }
-    // A WebSocket carries text; without an upgrade there is none.
+    // A WebSocket requires an upgrade.
     assert_eq!(system.get("/api/v1/ws").await.status, 426);
     socket
         .send(Message::binary(vec![1, 2, 3]))
@@ -285,7 +285,7 @@ async fn frames_that_are_wrong_close_with_the_code_of_their_kind_and_are_journal
     }
     let refused = "sparring_target_messages_total{endpoint=\"socket\",error_type=\"bad_request\"}";
     assert_eq!(system.metric(refused).await, Some(wrong.len() as f64));
-    // A client that just goes away has done nothing wrong.
+    // A client that just disconnects is not an error.
     drop(open(&system).await.expect("room"));
     system
         .until("/__admin", |state| state["in_flight"] == 0)

@@ -1,6 +1,6 @@
 //! Closed forms of queueing theory, computed here and not copied.
 
-/// Erlang B: the share that `c` servers without a queue turn away at `a` erlangs.
+/// Erlang B: the share that `c` servers without a queue reject at `a` erlangs.
 pub fn erlang_b(c: u32, a: f64) -> f64 {
     (1..=c).fold(1.0, |b, n| a * b / (f64::from(n) + a * b))
 }
@@ -23,7 +23,7 @@ pub fn md1_mean_s(rate: f64, s: f64) -> f64 {
     s + rho * s / (2.0 * (1.0 - rho))
 }
 
-/// The share that M/M/1/K turns away.
+/// The share that M/M/1/K rejects.
 pub fn mm1k_loss(k: i32, rho: f64) -> f64 {
     if (rho - 1.0).abs() < 1e-12 {
         return 1.0 / f64::from(k + 1);
@@ -44,12 +44,12 @@ pub fn mva(users: u32, demand_s: f64, think_s: f64) -> (f64, f64) {
     found
 }
 
-/// Universal Scalability Law: throughput of n at a time when one alone has `one`.
+/// Universal Scalability Law: throughput of n at a time if a single one has `one`.
 pub fn usl(n: f64, one: f64, sigma: f64, kappa: f64) -> f64 {
     one * n / (1.0 + sigma * (n - 1.0) + kappa * n * (n - 1.0))
 }
 
-/// The share of hits in steady state of K uniform keys that live T, each asked for at rate/K.
+/// The hit ratio in steady state of K uniform keys with lifetime T, each looked up at rate/K.
 pub fn ttl_hits(rate: f64, ttl_s: f64, keys: f64) -> f64 {
     rate * ttl_s / (keys + rate * ttl_s)
 }

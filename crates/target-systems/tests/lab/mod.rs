@@ -1,4 +1,4 @@
-//! Small systems built by hand, and the closed forms that they obey.
+//! Small systems built in code, and their closed forms.
 #![allow(dead_code, reason = "each test binary uses its part of it")]
 
 pub mod forms;
@@ -36,7 +36,7 @@ pub fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// A system with one component on a host of its own, whose endpoint 0 visits operation 0.
+/// A system with one component on its own host, whose endpoint 0 visits operation 0.
 pub fn system(host: Host, component: Component, seed: u64) -> Plan {
     let mut plan = Plan::new("lab", seed);
     plan.hosts.push(host);
@@ -121,8 +121,8 @@ pub fn utilisation(report: &Report, resource: &str) -> f64 {
         .unwrap_or(f64::NAN)
 }
 
-/// The mean is within 3 standard errors by batch means of what is expected, and a long run also
-/// within `share`. The allowance of one in a thousand is for the bias of a finite run.
+/// The mean is within 3 standard errors by batch means of the expected one, and a long run also within
+/// `share`. The allowance of one in a thousand is for the bias of a finite run.
 pub fn check_mean(report: &Report, expected_ms: f64, share: f64, what: &str) {
     let off = (report.mean_ms - expected_ms).abs();
     let mut bound = 3.0 * report.mean_error_ms + 0.001 * expected_ms;
@@ -144,7 +144,7 @@ pub fn check_near(found: f64, expected: f64, share: f64, what: &str) {
     );
 }
 
-/// A network that is asked by hand.
+/// A network that receives its requests from the test.
 pub fn network(plan: Plan) -> Network {
     Network::new(plan, Detail::Visits).expect("a plan without problems")
 }
@@ -165,13 +165,13 @@ pub fn arrival_with(number: u64, input: Value) -> Arrival {
     }
 }
 
-/// Lets everything end that ends by `until`.
+/// Lets all requests end that end by `until`.
 pub fn ended(network: &mut Network, until: Duration) -> Vec<Finished> {
     network.advance(until);
     network.finished().collect()
 }
 
-/// One request alone, from time 0 on.
+/// A single request, from time 0 on.
 pub fn alone(plan: Plan) -> Finished {
     alone_with(plan, Value::Null)
 }

@@ -1,4 +1,4 @@
-//! Systems and inputs by chance: everything that a plan can say, in every combination.
+//! Random systems and inputs: all features of a plan, in every combination.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -335,7 +335,7 @@ impl Chance {
                 },
                 miss: self.inner(depth),
             }),
-            // Nobody takes a connection of a pool inside that pool: the outer of a nest has 0.
+            // No step acquires a connection of a pool inside that pool: the outer one of a nest has 0.
             2 => Step::Using(Using {
                 pool: usize::from(depth < 3),
                 block: self.visits_from(0, depth),
@@ -387,9 +387,9 @@ impl Chance {
         }
     }
 
-    /// Visits that may be inside of what holds a slot of a component before `first`, or a
-    /// connection. Each holds its slot only for later components: slots never wait for each other
-    /// in a circle, which is what the check of documents asks for.
+    /// Visits that may be inside a hold of a slot of a component before `first`, or of a connection. Each
+    /// holds its slot only for later components: slots never wait for each other in a cycle, as the check
+    /// of documents requires.
     fn visits_from(&mut self, first: usize, depth: u64) -> Block {
         if first >= COMPONENTS {
             return Arc::new([]);
@@ -485,7 +485,7 @@ impl Chance {
         }
     }
 
-    /// Something that comes from outside, and how long after what came before it.
+    /// An external input, and the time since the previous one.
     pub fn input(&mut self, number: u64, seed: u64) -> (Duration, Input) {
         let gap = match self.below(50) {
             0 => self.time(1_000),
@@ -510,7 +510,7 @@ impl Chance {
         (gap, input)
     }
 
-    /// Another plan of the shape of this seed's.
+    /// Another plan with the same structure as that of this seed.
     fn reshaped(&mut self, seed: u64) -> Plan {
         let shape = Chance::new(seed).plan(seed);
         let mut plan = self.plan(seed);

@@ -1,4 +1,4 @@
-//! Failures that a file states: their shares in closed form, against the simulated network.
+//! Failures that a file states: their shares in closed form, compared with the simulated network.
 
 use target_systems::offline::{self, Mix, Report, Simulation, simulate};
 
@@ -63,7 +63,7 @@ fn shares(truth: &Truth) -> Vec<(String, u16, f64)> {
         .collect()
 }
 
-/// The share of successes of an endpoint, and what the simulation finds.
+/// Compares the share of successes of an endpoint with the simulation.
 fn check(system: &System, endpoint: &str, expected: f64) -> Truth {
     const PER_S: f64 = 20.0;
     let truth = asked(system, endpoint, Load::Rate { per_s: PER_S });
@@ -130,7 +130,7 @@ fn steps_that_fail_are_a_part_of_the_truth() {
 #[test]
 fn injected_faults_are_counted_with_their_retries_branches_and_holds() {
     let system = fails();
-    // A fifth draws a failure; a quarter of those is a correct answer after 21 ms.
+    // A fifth draws a failure; a quarter of those is a correct response after 21 ms.
     let truth = check(&system, "faulty", 0.85);
     assert_eq!(shares(&truth).len(), 1);
     close(
@@ -188,7 +188,7 @@ fn full_stores_refuse_what_the_truth_says() {
         "{share} is not {}",
         1.0 - erlang_b
     );
-    // What stays for ever fills up, which is no steady state.
+    // Entries without a lifetime fill the store, which is not a steady state.
     let truth = asked(&system, "kept", Load::Rate { per_s: 10.0 });
     assert_eq!(
         truth.not_counted,

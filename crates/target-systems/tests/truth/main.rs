@@ -1,4 +1,4 @@
-//! Truth against closed forms and against what the shipped systems promise.
+//! The truth, compared with closed forms and with the stated properties of the built-in systems.
 
 mod failures;
 mod laboratory;
@@ -48,7 +48,7 @@ fn close(found: f64, expected: f64, share: f64, what: &str) {
 
 #[test]
 fn memory_grows_and_is_collected_as_the_file_says() {
-    // C-13, with an ageing of 10 as well; nothing is in flight on the average but 0.3 requests.
+    // C-13, also with an ageing of 10; on average only 0.3 requests are in flight.
     for ageing in [1.0, 10.0] {
         let lab = shipped("lab")
             .patched(&json!({ "ageing": ageing }))
@@ -99,7 +99,7 @@ fn memory_grows_and_is_collected_as_the_file_says() {
     }
 }
 
-/// The capacity is the processor's, but at any load the instances are near their crash.
+/// The capacity is that of the processor, but at any load the instances are close to a crash.
 #[test]
 fn memory_that_is_short_is_the_bottleneck() {
     let patch = json!({ "hosts": { "agents": { "memory_mb": 4096 } } });
@@ -373,10 +373,11 @@ fn users_who_find_a_queue_full_fail_and_think_again() {
     let load = truth.load.expect("a load");
     let answered = load.throughput_per_s.value;
     let refused = load.refused_share.value;
-    // The table's 296/s and 13 %, which takes what is not predicted for a little slower than it is.
+    // The table's 296/s and 13 %, which takes requests that are not predictions for a little slower than
+    // they are.
     close(answered, 296.0, 0.025, "answers");
     assert!((refused - 0.13).abs() < 0.015, "refused {refused}");
-    // All lists and trades are answered, and of predictions what 32 slots get done.
+    // All lists and trades are answered, and as many predictions as 32 slots can process.
     let begun = answered / (1.0 - refused);
     let slots =
         |one: &&target_systems::truth::Resource| one.of == "model" && one.resource == "slots";
@@ -389,7 +390,7 @@ fn users_who_find_a_queue_full_fail_and_think_again() {
         "answers by kind",
     );
     assert_eq!(model.utilisation.expect("a load").value, 1.0);
-    // 32 slots and a queue of 128 are full but for 1/(rho − 1) places: M/M/c/K far above its capacity.
+    // 32 slots and a queue of 128 are full except for 1/(rho − 1) places: M/M/c/K far above its capacity.
     let rho = 0.4 * begun / predicted_per_s;
     let inside = 160.0 - 1.0 / (rho - 1.0);
     let prediction_s = inside / predicted_per_s;
@@ -397,7 +398,7 @@ fn users_who_find_a_queue_full_fail_and_think_again() {
     let others = load.in_flight.expect("a mean").value - inside;
     let other_s = others / (0.6 * begun);
     assert!((0.10..0.18).contains(&other_s), "{other_s} s elsewhere");
-    // Predictions that are refused take no CPU of the model server: 20 ms of those that are not.
+    // Rejected predictions take no CPU of the model server: 20 ms of those that are served.
     let cpu = |one: &&target_systems::truth::Resource| one.of == "model" && one.resource == "cpu";
     let cpu = truth.resources.iter().find(cpu).expect("its CPU");
     let used = cpu.utilisation.expect("a load").value;
