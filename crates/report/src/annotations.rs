@@ -15,7 +15,7 @@ pub struct Annotation {
     /// The end of a region.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_end: Option<i64>,
-    /// `sparring`, what it is (`phase`, `fault`, `verdict`), and `suite:…`, `run:…`, `test:…`.
+    /// `sparring`, the kind (`phase`, `fault`, `verdict`), and `suite:…`, `run:…`, `test:…`.
     pub tags: Vec<String>,
     pub text: String,
 }
@@ -69,7 +69,7 @@ pub fn of_run(run: &RunRecord) -> Vec<Annotation> {
     verdict.into_iter().collect()
 }
 
-/// All of a run.
+/// All annotations of a run.
 pub fn all(run: &RunRecord) -> Vec<Annotation> {
     let tests = run.tests.iter().flat_map(|test| of_test(run, test));
     tests.chain(of_run(run)).collect()

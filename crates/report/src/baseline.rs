@@ -1,9 +1,9 @@
-//! Which runs may become baselines, and under which key.
+//! The conditions for baselines, and their keys.
 
 use crate::compare::testbed;
 use crate::record::{Conclusion, Outcome, RunRecord};
 
-/// Where a baseline belongs: a suite on a testbed.
+/// The scope of a baseline: a suite on a testbed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     pub suite: String,
@@ -27,11 +27,11 @@ pub fn key(run: &RunRecord) -> Key {
     }
 }
 
-/// Whether later runs may be measured by this one. Crossed thresholds are no obstacle: a baseline says how
-/// it was, not how it should be.
+/// Checks that later runs may be compared with this one. Crossed thresholds are accepted: a baseline states
+/// how the system was, not how it should be.
 ///
 /// # Errors
-/// The run is not complete, not to be trusted, scaled in time, or without requests.
+/// The run is incomplete, untrusted, scaled in time, or without requests.
 pub fn check(run: &RunRecord) -> Result<(), Unfit> {
     let mut reasons = Vec::new();
     if !run.complete {

@@ -1,9 +1,9 @@
-//! Text of others, made harmless for the format that it goes into.
+//! Escapes external text for the format in which it is used.
 
 /// Text for HTML and XML, in elements and in quoted attributes.
 ///
-/// Characters that XML does not allow, and those that turn the direction of the text around them, become
-/// U+FFFD: names come from services under test.
+/// Characters that XML does not allow, and those that change the direction of text, become U+FFFD: names
+/// come from services under test.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
     for character in text.chars() {
@@ -19,7 +19,7 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// The character, or U+FFFD where it is not one to be shown.
+/// The character, or U+FFFD if it must not be shown.
 pub fn visible(character: char) -> char {
     match character {
         '\t' | '\n' | '\r' => character,
@@ -45,7 +45,7 @@ pub fn markdown(text: &str) -> String {
     escaped
 }
 
-/// At most `limit` characters; what was cut off is marked.
+/// At most `limit` characters; a cut is marked.
 pub fn clipped(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         None => text.to_owned(),

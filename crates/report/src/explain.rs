@@ -1,4 +1,4 @@
-//! Where a sentence comes from: rule, inputs, window, computation, and what would show it to be wrong.
+//! Explains a statement of the report: rule, inputs, window, computation, and what would refute it.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use crate::alerting;
 use crate::number::{DASH, count, figure, more_requests, or_dash, seconds, with_unit};
 use crate::record::{Figures, Finding, Judgement, Outcome, RunRecord, Standing, TestRecord};
 
-/// Nothing in the record has this id.
+/// The record has no entry with this id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{run} has no id `{id}`; known: {}", known(ids))]
 pub struct UnknownId {
@@ -53,7 +53,7 @@ pub fn ids(run: &RunRecord) -> Vec<String> {
 /// The explanation of one id, as text.
 ///
 /// # Errors
-/// Nothing has this id.
+/// The id is unknown.
 pub fn explain(run: &RunRecord, id: &str) -> Result<String, UnknownId> {
     if id == "outcome" {
         return Ok(run_outcome(run));
@@ -216,8 +216,8 @@ fn explain_judgement(run: &RunRecord, test: &TestRecord, judgement: &Judgement) 
     text.0
 }
 
-/// A search and a ladder enclose a level between two that they tried: that is no estimate with a
-/// confidence.
+/// A search and a ladder enclose a level between two levels that they tried: that interval has no
+/// confidence level.
 fn interval_kind(test: &TestRecord, [low, high]: [f64; 2]) -> &'static str {
     let tried = |key: &str| test.analysis.get("capacity")?.get(key)?.as_f64();
     if tried("passed") == Some(low) && tried("failed") == Some(high) {

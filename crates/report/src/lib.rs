@@ -1,7 +1,7 @@
-//! The record of a run, and what is made of it.
+//! The record of a run, and the formats derived from it.
 //!
-//! [`RunRecord`] is `report.json`: everything that a page, a table or a comparison is made from. The
-//! crate reads no clock and opens no socket; the same record always gives the same bytes.
+//! [`RunRecord`] is `report.json`, from which every page, table or comparison is made. The crate reads no
+//! clock and opens no socket; the same record always gives the same bytes.
 
 pub mod alerting;
 pub mod annotations;

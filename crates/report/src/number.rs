@@ -1,16 +1,17 @@
-//! Numbers as people read them. A figure that was not measured is a dash, never 0.
+//! Numbers formatted for people. A figure that was not measured is a dash, never 0.
 
-/// What stands for a figure that is not there.
+/// The placeholder of a missing figure.
 pub const DASH: &str = "–";
 
-/// The figure by `form`, or a dash; also for what is not finite.
+/// The figure formatted by `form`, or a dash if it is missing or not finite.
 pub fn or_dash(value: Option<f64>, form: fn(f64) -> String) -> String {
     value
         .filter(|value| value.is_finite())
         .map_or_else(|| DASH.to_owned(), form)
 }
 
-/// Two to four digits that matter, thousands apart: `5.8e-7`, `0.042`, `9.81`, `98.1`, `981`, `12,345`.
+/// Two to four significant digits, with separators between thousands: `5.8e-7`, `0.042`, `9.81`, `98.1`,
+/// `981`, `12,345`.
 pub fn figure(value: f64) -> String {
     if !value.is_finite() {
         return DASH.to_owned();
@@ -23,13 +24,13 @@ pub fn figure(value: f64) -> String {
         _ if size >= 99.95 || (size - size.round()).abs() < 1e-9 * size.max(1e-9) => 0,
         _ if size >= 9.995 => 1,
         _ if size >= 0.0995 => 2,
-        // Two digits that matter, however small it is.
+        // Two significant digits, however small the number is.
         _ => (1 - size.log10().floor() as i32).clamp(3, 6) as usize,
     };
     grouped(&format!("{value:.decimals$}"))
 }
 
-/// A whole number, thousands apart.
+/// A whole number, with separators between thousands.
 pub fn count(value: u64) -> String {
     grouped(&value.to_string())
 }
@@ -121,7 +122,7 @@ pub fn with_unit(value: f64, unit: &str) -> String {
     }
 }
 
-/// `true` commas in the whole part, the rest as it is.
+/// Adds commas to the integer part; the rest is unchanged.
 fn grouped(text: &str) -> String {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => ("-", digits),

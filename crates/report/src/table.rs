@@ -1,4 +1,4 @@
-//! A table, before it is HTML or Markdown.
+//! A table, independent of HTML and Markdown.
 
 use std::fmt::Write as _;
 
@@ -11,16 +11,16 @@ pub struct Table {
     pub caption: String,
     pub columns: Vec<Column>,
     pub rows: Vec<Row>,
-    /// Rows that are not shown; the table says how many.
+    /// Number of rows that are not shown; the table states it.
     pub folded: usize,
-    /// What the folded rows are, such as `endpoints`.
+    /// The name of the folded rows, such as `endpoints`.
     pub folded_name: &'static str,
 }
 
 #[derive(Debug, Clone)]
 pub struct Column {
     pub title: String,
-    /// Figures stand on the right.
+    /// Figures are right-aligned.
     pub is_figure: bool,
 }
 
@@ -35,12 +35,12 @@ pub struct Cell {
     pub text: String,
     /// A class of the style sheet.
     pub mark: Option<&'static str>,
-    /// Finished HTML behind the text.
+    /// Trusted HTML after the text.
     pub drawing: Option<String>,
 }
 
 impl Table {
-    /// Columns by title; one that begins with `#` is of figures.
+    /// Creates columns by title; a title that begins with `#` marks a column of figures.
     pub fn new(caption: impl Into<String>, columns: &[&str]) -> Self {
         Self {
             caption: caption.into(),
@@ -63,7 +63,7 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// Columns in which every cell is a dash are left out: there is nothing to read in them.
+    /// Leaves out columns in which every cell is a dash.
     #[must_use]
     pub fn without_empty_columns(mut self) -> Self {
         if self.rows.is_empty() {
@@ -85,7 +85,7 @@ impl Table {
         self
     }
 
-    /// As HTML, in a box that scrolls by itself where the page is narrow.
+    /// HTML, in a box that scrolls separately on narrow pages.
     pub fn to_html(&self) -> String {
         let caption = escape(&self.caption);
         let mut html = format!(
@@ -133,7 +133,7 @@ impl Table {
         html.push_str("</tr>\n");
     }
 
-    /// As a table of GitHub's Markdown.
+    /// A table in GitHub's Markdown.
     pub fn to_markdown(&self) -> String {
         let mut text = String::from("|");
         for column in &self.columns {

@@ -1,24 +1,24 @@
-//! Burn-rate alerts with two windows: an error budget that is used up too fast.
+//! Burn-rate alerts with two windows, for an error budget that is used up too fast.
 //!
-//! The method and the factors are those of Google's SRE workbook, "Alerting on SLOs". Its windows are of a month (page at
-//! 14.4 times the budget over an hour and over 5 min, at 6 times over 6 h and over 30 min); those of a test are shares of its
-//! length: a twelfth and a half, each with a short window of a twelfth of it.
+//! The method and the factors are those of Google's SRE workbook, "Alerting on SLOs". Its windows are relative to a
+//! month (page at 14.4 times the budget over an hour and over 5 min, at 6 times over 6 h and over 30 min); those of a
+//! test are shares of its length: a twelfth and a half, each with a short window of a twelfth of it.
 
 use super::rules::{quoted, selector};
 use super::series::{scrape_s, scraped};
 use super::{Alert, Figure, alerts};
 use crate::record::{RunRecord, TestRecord};
 
-/// Factor, length of the long window as a share of the test's, word of the name, severity.
+/// Factor, length of the long window as a share of the test's length, part of the name, severity.
 const WINDOWS: [(f64, f64, &str, &str); 2] = [
     (14.4, 1.0 / 12.0, "Fast", "critical"),
     (6.0, 1.0 / 2.0, "Slow", "warning"),
 ];
 /// The short window, as a share of the long one.
 const SHORT: f64 = 1.0 / 12.0;
-/// A mean that is nearer to its bound is at it.
+/// Means that are closer to the bound than this are ambiguous.
 const CLEAR: f64 = 1e-9;
-/// Scrapes in the shortest window.
+/// Minimum number of scrapes in the shortest window.
 const FEWEST: u32 = 2;
 
 /// One alert.
@@ -28,17 +28,17 @@ pub struct Burn {
     pub severity: &'static str,
     /// The share of requests that may fail.
     pub budget: f64,
-    /// How many times as fast as the budget allows.
+    /// The multiple of the rate that the budget allows.
     pub factor: f64,
     figure: Figure,
-    /// Scrapes in the windows, the long one first.
+    /// Number of scrapes in the windows, the long one first.
     windows: [u32; 2],
     scrape_s: u32,
     judgements: Vec<String>,
 }
 
-/// The alerts of a test, from its strictest bound on failures or successes. Where more requests would have to fail than
-/// there are, there is no alert.
+/// The alerts of a test, from its strictest bound on failures or successes. There is no alert if it would require more
+/// failures than there are requests.
 pub fn burns(test: &TestRecord) -> Vec<Burn> {
     let budget = |alert: &Alert| match alert.figure {
         Figure::ErrorRatio if alert.operator.is_above() => Some(alert.bound),
@@ -72,9 +72,9 @@ pub fn burns(test: &TestRecord) -> Vec<Burn> {
 }
 
 impl Burn {
-    /// The share of failures that is too many.
+    /// The bound on the share of failures.
     pub fn bound(&self) -> f64 {
-        // Digits that the multiplication adds are left out.
+        // Removes digits that the multiplication adds.
         (self.factor * self.budget * 1e10).round() / 1e10
     }
 
@@ -95,12 +95,12 @@ impl Burn {
         format!("{long} > {bound} and {short} > {bound}")
     }
 
-    /// Half a scrape longer, so that no scrape lies on the edge.
+    /// Half a scrape longer, so that no scrape is at the edge.
     fn length(&self, scrapes: u32) -> String {
         format!("{}ms", (2 * scrapes - 1) * self.scrape_s * 500)
     }
 
-    /// The rule with its alert.
+    /// The alert as a rule.
     pub(super) fn rule(&self, run: &RunRecord, test: &TestRecord) -> String {
         let value = "{{ $value | printf \"%.3f\" }}";
         format!(
@@ -113,7 +113,7 @@ impl Burn {
         )
     }
 
-    /// With the value as the template or as a unit test has it.
+    /// The summary with the value of the template or of a unit test.
     pub(super) fn summary(&self, test: &TestRecord, value: &str) -> String {
         format!(
             "The share of failed requests of {} is {value}, more than {} times the budget of {} (from {})",
@@ -124,8 +124,8 @@ impl Burn {
         )
     }
 
-    /// The seconds at which it is clear whether the alert fires, with its value where it does. At the others a mean is at
-    /// its bound, where the order of an addition decides.
+    /// The seconds at which it is certain whether the alert fires, with its value if it does. At the others a mean is
+    /// at its bound, where the result depends on the order of additions.
     pub(super) fn evaluations(&self, test: &TestRecord) -> Vec<(usize, Option<f64>)> {
         let scraped = scraped(test, &self.figure);
         let step = self.scrape_s as usize;
@@ -149,7 +149,7 @@ impl Burn {
     fn mean(&self, scraped: &[Option<f64>], now: usize, scrapes: u32) -> Option<f64> {
         let step = self.scrape_s as usize;
         let last = now / step;
-        // The window in half steps is odd, and a scrape is never on its edge.
+        // The window has an odd number of half steps, so that no scrape is at its edge.
         let reach = (2 * scrapes as usize - 1) * step;
         let first = (2 * now)
             .checked_sub(reach)

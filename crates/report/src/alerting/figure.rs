@@ -1,4 +1,4 @@
-//! The figures that alerts are about.
+//! The figures on which alerts are based.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,16 +14,16 @@ pub enum Figure {
     SuccessRatio,
     Cpu,
     Memory,
-    /// Of a metric that a threshold asks about, or of a part of it.
+    /// A figure of a metric that a threshold uses, or of a sub-metric.
     Metric(Box<MetricFigure>),
 }
 
-/// One aggregate of a metric or of the part that has certain tags.
+/// An aggregate of a metric or of its sub-metric with certain tags.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricFigure {
-    /// As the threshold names it: `orders`, `http_req_duration{name:GET /a}`.
+    /// The name in the threshold: `orders`, `http_req_duration{name:GET /a}`.
     pub metric: String,
-    /// Without the tags.
+    /// The metric without tags.
     pub base: String,
     pub tags: BTreeMap<String, String>,
     pub kind: String,
@@ -34,7 +34,7 @@ pub struct MetricFigure {
 }
 
 impl Figure {
-    /// The series that a recording rule makes of it.
+    /// The series that a recording rule creates for it.
     pub fn series(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Mean => "test:latency_ms:mean",
@@ -101,12 +101,13 @@ impl Figure {
         }
     }
 
-    /// Whether it is the target's, not what clients see.
+    /// Whether the figure is of the target's resources, not of the requests.
     pub const fn is_of_resources(&self) -> bool {
         matches!(self, Self::Cpu | Self::Memory)
     }
 
-    /// By the names of questions about all requests; rates are left out, since they follow from the offered load.
+    /// The figure with this name in judgements on all requests; rates are left out, because they follow from the
+    /// offered load.
     pub(super) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "avg_ms" | "avg" => Self::Mean,
@@ -121,7 +122,7 @@ impl Figure {
         })
     }
 
-    /// Their place in files.
+    /// The order in files.
     const fn order(&self) -> u8 {
         match self {
             Self::Mean => 0,
@@ -136,7 +137,7 @@ impl Figure {
         }
     }
 
-    /// Each of these figures once: those of all requests first.
+    /// The distinct figures: those of all requests first.
     pub(super) fn each_once<'a>(figures: impl Iterator<Item = &'a Self>) -> Vec<&'a Self> {
         let mut found: Vec<&Self> = Vec::new();
         for figure in figures {
@@ -149,7 +150,7 @@ impl Figure {
     }
 }
 
-/// Letters and digits, the first of each word large.
+/// Letters and digits in camel case.
 pub(super) fn camel(text: &str) -> String {
     let mut name = String::new();
     let mut begins = true;
@@ -166,7 +167,7 @@ pub(super) fn camel(text: &str) -> String {
     name
 }
 
-/// What may be in a metric's name, with something else instead of the dot; brackets are left out.
+/// The aggregate as part of a metric's name, with a replacement of the dot and without brackets.
 fn in_name(aggregate: &str, instead: char) -> String {
     let kept = aggregate.chars().filter(|it| !['(', ')', ' '].contains(it));
     kept.map(|it| {

@@ -1,8 +1,8 @@
-//! Alerts from the thresholds of a run, and what they would have done during it (N-10).
+//! Alerts derived from the thresholds of a run, and their behaviour during it (N-10).
 //!
-//! Each judgement about a figure that a second of a test has, and that does not follow from the offered load,
-//! is an alert: the figure beyond its bound for [`FOR_S`]. The alerts are written as rules for Prometheus, with
-//! unit tests from the run's own seconds, and are evaluated here as Prometheus evaluates them. Bounds on failures also give
+//! A judgement on a figure that is known for each second of a test, and that does not follow from the offered load,
+//! gives an alert: the figure is beyond its bound for [`FOR_S`]. The alerts are written as rules for Prometheus, with
+//! unit tests from the run's own seconds, and are evaluated here like in Prometheus. Bounds on failures also give
 //! burn-rate alerts.
 
 mod burn;
@@ -22,26 +22,26 @@ pub use unit_tests::unit_tests;
 
 use crate::record::TestRecord;
 
-/// How long a figure has to be beyond its bound, in seconds.
+/// The time for which a figure has to be beyond its bound, in seconds.
 pub const FOR_S: u32 = 5;
-/// Names of the two files; the second one names the first.
+/// Names of the two files; the second one refers to the first.
 pub const RULES: &str = "alerts.rules.yml";
 pub const TESTS: &str = "alerts.test.yml";
 
 /// One alert.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alert {
-    /// Unique within the run where the tests' titles are: `LoadP95High`.
+    /// Unique within the run if the tests' titles are: `LoadP95High`.
     pub name: String,
     pub figure: Figure,
-    /// It fires where the figure stands so to the bound.
+    /// The relation of figure and bound at which it fires.
     pub operator: Operator,
     pub bound: f64,
-    /// The ids of the judgements that ask for it.
+    /// The ids of the judgements from which it is derived.
     pub judgements: Vec<String>,
 }
 
-/// The alerts of a test, and the ids of the judgements that none can be made of.
+/// The alerts of a test, and the ids of the judgements that cannot be expressed as alerts.
 pub fn alerts(test: &TestRecord) -> (Vec<Alert>, Vec<String>) {
     let (mut alerts, mut without) = (Vec::<Alert>::new(), Vec::new());
     for judgement in &test.judgements {

@@ -1,9 +1,9 @@
-//! The figure and the side of a judgement's bound, read from its question.
+//! Derives the figure and the direction of an alert from the requirement of a judgement.
 
 use super::figure::{Figure, MetricFigure};
 use crate::record::{Judgement, TestRecord, ThresholdSeries};
 
-/// How a figure stands to a bound where it is bad.
+/// The relation of a bad figure to its bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operator {
     Above,
@@ -26,7 +26,7 @@ impl Operator {
         matches!(self, Self::Above | Self::AtLeast)
     }
 
-    /// The contrary of what is asked for. What has to be 0 and is never below it is bad above it.
+    /// The negation of a requirement. A figure that must be 0 and is never negative is bad above 0.
     fn against(asked: &str) -> Option<Self> {
         let begin = asked.find(['<', '>', '=', '!'])?;
         Some(match &asked.as_bytes()[begin..] {
@@ -44,7 +44,7 @@ impl Operator {
     }
 }
 
-/// `None` for what no second of the test shows.
+/// `None` if the seconds of the test do not show the figure.
 pub fn read(test: &TestRecord, judgement: &Judgement) -> Option<(Figure, Operator)> {
     of_all_requests(judgement).or_else(|| of_a_metric(&test.asked, judgement))
 }
@@ -54,9 +54,9 @@ fn of_all_requests(judgement: &Judgement) -> Option<(Figure, Operator)> {
     let (first, rest) = asked.split_once(' ')?;
     let figure = match judgement.kind.as_str() {
         "grade" | "row" => Figure::named(first)?,
-        // Alerts of another trend are about a metric.
+        // Alerts on another trend are based on a metric.
         "alert" if rest.starts_with("of ") => return None,
-        // What they watch is silent up to its bound.
+        // Alerts are silent up to their bound.
         "alert" => return Some((Figure::named(first)?, Operator::Above)),
         "slo" if first == "api" => Figure::named(rest.split(' ').next()?)?,
         "threshold" => match (first, rest.split(['<', '>', '=', '!']).next()?.trim()) {
@@ -69,7 +69,7 @@ fn of_all_requests(judgement: &Judgement) -> Option<(Figure, Operator)> {
     Some((figure, Operator::against(asked)?))
 }
 
-/// The question is one about a metric whose seconds the record has.
+/// The requirement on a metric whose seconds are in the record.
 fn of_a_metric(all: &[ThresholdSeries], judgement: &Judgement) -> Option<(Figure, Operator)> {
     let text = judgement.asked.as_str();
     if judgement.kind == "alert" {
@@ -106,7 +106,7 @@ fn of_a_metric(all: &[ThresholdSeries], judgement: &Judgement) -> Option<(Figure
     };
     let operator = Operator::against(rest)?;
     let can_be = match asked.kind.as_str() {
-        // Of what is counted, the least is known at the end alone, and follows from the offered load.
+        // The minimum of a counter is known only at the end, and follows from the offered load.
         "counter" => operator.is_above(),
         _ => asked.seconds.contains_key(aggregate),
     };
@@ -126,7 +126,7 @@ fn figure(asked: &ThresholdSeries, aggregate: &str) -> Figure {
     }))
 }
 
-/// Whether a tag's name can be written in a query.
+/// Whether a tag's name is a valid label in a query.
 fn is_label(name: &str) -> bool {
     let begins_well = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
     begins_well

@@ -1,4 +1,4 @@
-//! What the alerts would have done during the run that they come from.
+//! The alerts that would have fired during the run from which they are derived.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,15 +11,15 @@ use crate::record::{Judgement, Standing, TestRecord};
 /// All alerts of a test, replayed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Replay {
-    /// How often figures are scraped; rules are evaluated every second.
+    /// Scrape interval of the figures; rules are evaluated every second.
     pub scrape_s: u32,
-    /// How long a figure has to be beyond its bound.
+    /// The time for which a figure has to be beyond its bound.
     pub for_s: u32,
     pub alerts: Vec<Replayed>,
     pub missing: Vec<Missing>,
 }
 
-/// One alert, with each time that it would have fired.
+/// An alert, with each time at which it would have fired.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Replayed {
     pub alert: String,
@@ -34,28 +34,28 @@ pub struct Fired {
     pub at_s: f64,
     /// Nothing where it stood until the end.
     pub resolved_s: Option<f64>,
-    /// When the fault was injected, or else the start of the first second beyond the bound.
+    /// The injection of the fault, otherwise the start of the first second beyond the bound.
     pub onset_s: f64,
-    /// The fault that was in force.
+    /// The fault in force.
     pub fault: Option<String>,
 }
 
-/// Something that no alert would have told of.
+/// A problem that no alert would have reported.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Missing {
-    /// The judgement that was crossed; nothing where it is about a fault.
+    /// The crossed judgement; `None` if the problem is a fault.
     pub judgement: Option<String>,
     pub fault: Option<String>,
     pub window_s: [f64; 2],
 }
 
-/// Where a record has it among what was computed.
+/// The key in the analysis of a record.
 pub const KEY: &str = "alert_replay";
 
 /// A fault of the test with its start and end.
 type Fault = (String, f64, f64);
 
-/// Evaluates the alerts of a test; `None` where its judgements make none.
+/// Evaluates the alerts of a test; `None` if its judgements give none.
 pub fn replay(test: &TestRecord) -> Option<Replay> {
     let (alerts, _) = alerts(test);
     if alerts.is_empty() {
@@ -82,7 +82,8 @@ pub fn replay(test: &TestRecord) -> Option<Replay> {
     })
 }
 
-/// The seconds of evaluations: the first one beyond the bound, that at which it fires, that at which it resolves.
+/// The seconds of three evaluations: the first one beyond the bound, the one that fires, and the one that
+/// resolves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Times {
     pub active: usize,
@@ -90,8 +91,8 @@ pub(super) struct Times {
     pub resolves: Option<usize>,
 }
 
-/// As Prometheus evaluates a rule with `for`: it fires when it was active at each evaluation for that long,
-/// and resolves at the first one at which it is not.
+/// Evaluates like Prometheus with `for`: the alert fires when it was active at each evaluation for that
+/// time, and resolves at the first evaluation at which it is not.
 pub(super) fn fired(alert: &Alert, series: &[Option<f64>]) -> Vec<Times> {
     let (mut all, mut active): (Vec<Times>, Option<usize>) = (Vec::new(), None);
     let mut is_firing = false;
@@ -118,7 +119,7 @@ pub(super) fn fired(alert: &Alert, series: &[Option<f64>]) -> Vec<Times> {
 
 fn with_onset(times: Times, scrape_s: u32, faults: &[Fault]) -> Fired {
     let at = |place: usize| place as f64;
-    // What a scrape sees has begun up to a scrape before.
+    // A change seen by a scrape began at most one scrape interval before.
     let begins = (at(times.active) - f64::from(scrape_s)).max(0.0);
     let in_force = |(_, from, to): &&Fault| *from < at(times.active) && *to >= begins;
     let fault = faults.iter().rfind(in_force);
@@ -130,7 +131,7 @@ fn with_onset(times: Times, scrape_s: u32, faults: &[Fault]) -> Fired {
     }
 }
 
-/// Judgements that were crossed, and faults that clients noticed, without an alert.
+/// Crossed judgements, and faults that clients noticed, without an alert.
 fn missing(
     test: &TestRecord,
     alerts: &[Replayed],
@@ -176,7 +177,7 @@ fn window(test: &TestRecord, judgement: &Judgement) -> [f64; 2] {
         .map_or([0.0, test.duration_s], |phase| [phase.begin_s, phase.end_s])
 }
 
-/// Whether clients noticed the fault that was injected then, by the analysis of faults.
+/// Whether clients noticed the fault injected at this time, according to the analysis of faults.
 fn is_noticed(test: &TestRecord, injected_s: f64) -> bool {
     let faults = test
         .analysis
@@ -189,7 +190,7 @@ fn is_noticed(test: &TestRecord, injected_s: f64) -> bool {
     })
 }
 
-/// The replay that a record holds.
+/// The replay in a record.
 pub fn recorded(test: &TestRecord) -> Option<Replay> {
     serde_json::from_value(test.analysis.get(KEY)?.clone()).ok()
 }

@@ -113,7 +113,7 @@ impl Alert {
         }
     }
 
-    /// With the value as the template or as a unit test has it.
+    /// The annotations with the value of the template or of a unit test.
     pub(super) fn annotations(
         &self,
         run: &RunRecord,
@@ -132,7 +132,7 @@ impl Alert {
     }
 }
 
-/// Where a figure comes from in what the output `prometheus` writes.
+/// The query of a figure on the series that the output `prometheus` writes.
 fn source(figure: &Figure, selector: &str) -> String {
     let latencies = rate("k6_http_req_duration_seconds", selector);
     let requests = rate("k6_http_reqs_total", selector);
@@ -153,7 +153,7 @@ fn source(figure: &Figure, selector: &str) -> String {
     }
 }
 
-/// The same for a metric, or the part of it that has the tags.
+/// The same for a metric, or its sub-metric with these tags.
 fn source_of_metric(asked: &MetricFigure, selector: &str) -> String {
     let mut selector = selector.to_owned();
     for (name, value) in &asked.tags {
@@ -204,7 +204,7 @@ fn mean(histogram: &str, scale: &str) -> String {
     format!("{scale}histogram_sum({histogram}) / histogram_count({histogram})")
 }
 
-/// 0.95 of `p(95)`; digits that the division adds are left out.
+/// 0.95 of `p(95)`, without the digits that the division adds.
 fn share_of(aggregate: &str) -> f64 {
     let inner = aggregate.trim_start_matches("p(").trim_end_matches(')');
     let percent: f64 = inner.trim().parse().unwrap_or(50.0);
@@ -220,12 +220,12 @@ pub(super) fn selector(labels: &[(&str, &str)]) -> String {
     format!("{{{}}}", labels.join(", "))
 }
 
-/// In double quotes, as JSON, YAML and PromQL read it alike.
+/// Text in double quotes, which JSON, YAML and PromQL parse identically.
 pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(visible(text)).to_string()
 }
 
-/// On one line, without what Go's templates would take for theirs.
+/// Text on one line, with Go's template delimiters escaped.
 fn escaped(text: &str) -> String {
     visible(text).replace("{{", "{ {")
 }

@@ -1,15 +1,15 @@
-//! The series of a test as a Prometheus would have them.
+//! The series of a test as Prometheus would have scraped them.
 
 use super::figure::Figure;
 use crate::record::{ResourceSample, Second, TestRecord};
 
-/// Up to this length each second is scraped, beyond it every quarter of a minute.
+/// Up to this length each second is scraped; longer tests every 15 seconds.
 const EVERY_SECOND_UP_TO_S: f64 = 7200.0;
 const ELSE_S: u32 = 15;
-/// Samples of all hosts within this time are one moment.
+/// Samples of all hosts within this time count as simultaneous.
 const MOMENT_S: f64 = 0.5;
 
-/// How often a figure is scraped, in seconds.
+/// Scrape interval of the figures, in seconds.
 pub fn scrape_s(test: &TestRecord) -> u32 {
     if test.duration_s <= EVERY_SECOND_UP_TO_S {
         1
@@ -18,8 +18,8 @@ pub fn scrape_s(test: &TestRecord) -> u32 {
     }
 }
 
-/// The figure at each scrape, from the start of the test on. What is known at one is the second that has just
-/// ended; nothing where it had no request.
+/// The figure at each scrape, from the start of the test on. A scrape sees the second that has just ended;
+/// `None` if it had no request.
 pub fn scraped(test: &TestRecord, figure: &Figure) -> Vec<Option<f64>> {
     let mut by_second = vec![None; length(test) + 1];
     let mut put = |at_s: f64, value: Option<f64>| {
@@ -45,7 +45,7 @@ pub fn scraped(test: &TestRecord, figure: &Figure) -> Vec<Option<f64>> {
     by_second.into_iter().step_by(step).collect()
 }
 
-/// The figure at each second, as an evaluation sees it: that of the last scrape.
+/// The figure at each second as seen by an evaluation: that of the last scrape.
 pub fn series(test: &TestRecord, figure: &Figure) -> Vec<Option<f64>> {
     let step = scrape_s(test) as usize;
     let scraped = scraped(test, figure).into_iter();
@@ -71,7 +71,7 @@ fn of_second(second: &Second, figure: &Figure) -> Option<f64> {
     }
 }
 
-/// The busiest of all hosts.
+/// The maximum over all hosts.
 fn of_moment(moment: &[ResourceSample], figure: &Figure) -> Option<f64> {
     let of = |sample: &ResourceSample| match figure {
         Figure::Cpu => sample.cpu_ratio,

@@ -8,10 +8,10 @@ use super::series::{scrape_s, scraped, series};
 use super::{Alert, Figure, RULES, alerts, burns};
 use crate::record::{RunRecord, TestRecord};
 
-/// So many times that an alert fires are held against the replay.
+/// Maximum number of checked firings of an alert.
 const MOST_FIRED: usize = 20;
 
-/// A test of each test of the run: what each alert does, and when.
+/// A unit test for each test of the run: when each alert fires and resolves.
 pub fn unit_tests(run: &RunRecord) -> String {
     let mut text = format!(
         "# The behaviour of the alerts of the run {} on its seconds; generated with {RULES}.\n\
@@ -88,7 +88,7 @@ fn one(run: &RunRecord, test: &TestRecord, alerts: &[Alert], text: &mut String) 
     burning(run, test, text);
 }
 
-/// What the burn-rate alerts do: at each second before and at a change, and at the end.
+/// The burn-rate alerts: at each second before and at a change, and at the end.
 fn burning(run: &RunRecord, test: &TestRecord, text: &mut String) {
     for burn in burns(test) {
         let all = burn.evaluations(test);
@@ -122,7 +122,7 @@ fn burning(run: &RunRecord, test: &TestRecord, text: &mut String) {
     }
 }
 
-/// The labels of an alert that fires.
+/// The labels of a firing alert.
 fn labels(run: &RunRecord, test: &TestRecord, severity: &str) -> String {
     format!(
         "\n          - exp_labels:\n              severity: {severity}\n              suite: {}\n              \
@@ -146,7 +146,8 @@ fn expected(run: &RunRecord, test: &TestRecord, alert: &Alert, value: f64) -> St
     text
 }
 
-/// Values as promtool reads them. A series without a value has ended: the last one would be seen for minutes.
+/// Values in promtool's notation. A series without a value is marked as stale; otherwise its last value would
+/// remain visible for minutes.
 fn values(series: &[Option<f64>]) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut gap = 0;

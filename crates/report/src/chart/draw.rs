@@ -7,7 +7,7 @@ use super::{BandKind, Chart, Series, Shape};
 use crate::escape::escape;
 
 impl Chart {
-    /// A `figure` with legend, plot, labels and the table of its figures.
+    /// A `figure` element with legend, plot, labels and the table of its figures.
     pub fn to_html(&self) -> String {
         let mut html = format!(
             "<figure class=\"chart\"><figcaption>{} <span>{}</span></figcaption>\n",
@@ -72,7 +72,7 @@ impl Chart {
     fn band_names(&self, html: &mut String) {
         for band in &self.bands {
             let (left, right) = (self.x.place(band.from) / 10.0, self.x.place(band.to) / 10.0);
-            // Too narrow for a name, or for more of it than a leading number.
+            // Too narrow for the name, or for more than its leading number.
             let name = match right - left {
                 width if width < 4.0 => continue,
                 width if width < 10.0 => leading_number(&band.name),
@@ -91,7 +91,7 @@ impl Chart {
     fn limit_names(&self, html: &mut String) {
         for limit in &self.limits {
             let top = 100.0 - self.y.place(limit.y) / 10.0;
-            // Below the line where there is no room above it, or another line's name.
+            // Below the line if there is no space above it, or another line's name.
             let is_close = |other: &super::Limit| {
                 let above = top - (100.0 - self.y.place(other.y) / 10.0);
                 above > 0.0 && above < 12.0
@@ -150,7 +150,7 @@ impl Chart {
         html.push_str("</svg>");
     }
 
-    /// Places go from the top to the bottom.
+    /// Positions count from the top.
     fn down(&self, y: f64) -> f64 {
         FULL - self.y.place(y)
     }
@@ -168,7 +168,7 @@ impl Chart {
                         "<path class=\"area c{colour}\" d=\"{line}V1000H{first:.0}Z\"/>\
                          <path class=\"line c{colour}\" d=\"{line}\"/>"
                     );
-                    // One point alone has no area.
+                    // A single point has no area.
                     if first == last {
                         let _ = write!(html, "<path class=\"dots c{colour}\" d=\"{line}h0\"/>");
                     }
@@ -222,7 +222,7 @@ impl Chart {
     }
 }
 
-/// `100` of `100 users`; a name that begins with something else is taken whole.
+/// `100` of `100 users`; a name that does not begin with a number is returned whole.
 fn leading_number(name: &str) -> &str {
     let first = name.split(' ').next().unwrap_or_default();
     if first.parse::<f64>().is_ok() {
@@ -232,7 +232,7 @@ fn leading_number(name: &str) -> &str {
     }
 }
 
-/// The points without gaps between them.
+/// The runs of points between gaps.
 fn runs(points: &[(f64, Option<f64>)]) -> impl Iterator<Item = &[(f64, Option<f64>)]> {
     points
         .split(|(_, y)| y.is_none_or(|y| !y.is_finite()))

@@ -1,7 +1,8 @@
 //! Charts as HTML with inline SVG, readable without a script.
 //!
-//! The plot is an SVG that stretches to the width there is, its strokes keep theirs; labels are HTML, so
-//! that they stay as large on a phone as on a wide screen. Every chart has a table with its figures.
+//! The plot is an SVG that stretches to the available width with constant stroke widths; labels are HTML,
+//! so that they have the same size on a phone as on a wide screen. Every chart has a table with its
+//! figures.
 
 mod draw;
 mod range;
@@ -16,7 +17,7 @@ pub use thin::{Bin, bins};
 
 use crate::table::Table;
 
-/// What names a chart: its id in the page, its title, and the unit of its values.
+/// The identification of a chart: its id in the page, its title, and the unit of its values.
 #[derive(Debug, Clone, Copy)]
 pub struct Caption<'a> {
     pub id: &'a str,
@@ -30,16 +31,16 @@ pub struct Chart {
     /// Unique within the page.
     pub id: String,
     pub title: String,
-    /// One sentence that says what the chart shows, for those who do not see it.
+    /// A sentence that describes the chart for screen readers.
     pub description: String,
     pub x: Axis,
     pub y: Axis,
     pub series: Vec<Series>,
-    /// Phases, shaded from top to bottom.
+    /// Phases, as vertical bands.
     pub bands: Vec<Band>,
-    /// Thresholds, drawn from left to right.
+    /// Thresholds, as horizontal lines.
     pub limits: Vec<Limit>,
-    /// Moments, drawn from top to bottom.
+    /// Moments, as vertical lines.
     pub moments: Vec<Moment>,
     /// The figures as a table.
     pub data: Table,
@@ -48,9 +49,9 @@ pub struct Chart {
 #[derive(Debug, Clone)]
 pub struct Series {
     pub name: String,
-    /// What the legend says beside the name, such as the peak.
+    /// A note in the legend, such as the peak.
     pub note: String,
-    /// Of the palette, 0 to 5; 6 is grey.
+    /// Index in the palette, 0 to 5; 6 is grey.
     pub colour: usize,
     pub shape: Shape,
     /// By ascending x; a missing y is a gap.
@@ -60,7 +61,7 @@ pub struct Series {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     Line,
-    /// A line that bounds nothing but a model.
+    /// A line without an area, for models.
     Dashed,
     Area,
     Step,
@@ -78,11 +79,11 @@ pub struct Band {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BandKind {
-    /// Load that is judged.
+    /// Judged load.
     Judged,
     /// Ramps, warm-ups, rests.
     Other,
-    /// A fault was in force.
+    /// The time of a fault.
     Fault,
 }
 

@@ -1,7 +1,7 @@
-//! A measured value with its interval beside the bound that it is held against.
+//! A measured value with its interval and its bound.
 
-/// A small drawing: the interval as a bar, the value as a dot, the bound as a line. Empty where there is
-/// nothing to compare. It is decoration: the same figures stand beside it as text.
+/// A small drawing: the interval as a bar, the value as a dot, the bound as a line. Empty if there is
+/// nothing to compare. It is decorative: the same figures are shown as text beside it.
 pub fn range(measured: f64, interval: Option<[f64; 2]>, bound: f64) -> String {
     let [low, high] = interval.unwrap_or([measured, measured]);
     if ![measured, low, high, bound]

@@ -1,8 +1,8 @@
-//! Axes: from a value to a place, and where the ticks are.
+//! Axes: positions of values and of ticks.
 
 use crate::number::{figure, seconds};
 
-/// The places along an axis run from 0 to this.
+/// Positions on an axis run from 0 to this.
 pub const FULL: f64 = 1000.0;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -19,14 +19,14 @@ pub struct Axis {
 pub enum Scale {
     Linear,
     Log,
-    /// Of shares q below 1, at the place of log(1 / (1 - q)): each further nine is as wide as the last.
+    /// Shares q below 1, at the position log(1 / (1 - q)): each further nine is as wide as the last.
     Percentile,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Labels {
     Figures,
-    /// Seconds as lengths of time.
+    /// Seconds, shown as durations.
     Times,
     Percent,
 }
@@ -49,7 +49,7 @@ impl Axis {
         }
     }
 
-    /// The seconds of a test.
+    /// An axis of the seconds of a test.
     pub fn time(length_s: f64) -> Self {
         Self {
             title: "time".to_owned(),
@@ -77,7 +77,7 @@ impl Axis {
         }
     }
 
-    /// Percentiles from 0 up to the largest share that is shown, below 1.
+    /// An axis of percentiles from 0 up to the largest share that is shown, below 1.
     pub fn percentiles(largest: f64) -> Self {
         Self {
             title: "percentile".to_owned(),
@@ -88,7 +88,7 @@ impl Axis {
         }
     }
 
-    /// The place of a value, 0 to [`FULL`]; what lies beyond the axis is put at its end.
+    /// The position of a value, 0 to [`FULL`]; values beyond the axis are placed at its end.
     pub fn place(&self, value: f64) -> f64 {
         let (from, to, at) = match self.scale {
             Scale::Linear => (self.from, self.to, value),
@@ -144,7 +144,7 @@ impl Axis {
             .collect()
     }
 
-    /// A value as the axis writes it.
+    /// A value in the format of the axis.
     pub fn label(&self, value: f64) -> String {
         match self.labels {
             Labels::Times => short_time(value),
@@ -166,7 +166,7 @@ fn percentile_label(share: f64) -> String {
     format!("{} %", digits.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// A round number without decimals that say nothing.
+/// A round number without redundant decimals.
 fn plain(value: f64) -> String {
     let text = figure(value);
     if text.contains('.') {
@@ -193,7 +193,7 @@ fn nice_step(least: f64) -> f64 {
     fitting.unwrap_or(&10.0) * power
 }
 
-/// A step that a clock has.
+/// A step that is usual on a clock.
 fn time_step(least: f64) -> f64 {
     const STEPS: [f64; 13] = [
         60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14_400.0, 21_600.0, 43_200.0,

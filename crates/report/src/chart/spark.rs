@@ -1,11 +1,11 @@
-//! A line as large as a word.
+//! Sparklines: charts of the size of a word.
 
 use std::fmt::Write as _;
 
 use super::thin::bins;
 
-/// A sparkline of a series from 0 to its largest value; empty without figures. It is decoration: the
-/// same figures stand beside it as text.
+/// A sparkline of a series from 0 to its largest value; empty without figures. It is decorative: the same
+/// figures are shown as text beside it.
 pub fn spark(values: &[Option<f64>]) -> String {
     let largest = values.iter().flatten().copied().fold(0.0, f64::max);
     if largest <= 0.0 || !largest.is_finite() || values.len() < 2 {

@@ -1,4 +1,4 @@
-//! Fewer points than there are seconds.
+//! Reduces a series to fewer points than seconds.
 
 /// Seconds that are shown as one point.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,7 +13,7 @@ pub fn bins<T>(items: &[T], most: usize) -> impl Iterator<Item = Bin<'_, T>> {
 }
 
 impl<T> Bin<'_, T> {
-    /// The mean of those that have the figure; `None` when none has it.
+    /// The mean of the items with the figure; `None` if none has it.
     pub fn mean(&self, of: impl Fn(&T) -> Option<f64>) -> Option<f64> {
         let (mut sum, mut count) = (0.0, 0_u32);
         for value in self.items.iter().filter_map(of) {
@@ -23,12 +23,12 @@ impl<T> Bin<'_, T> {
         (count > 0).then(|| sum / f64::from(count))
     }
 
-    /// The largest; percentiles are never averaged.
+    /// The maximum; percentiles are never averaged.
     pub fn largest(&self, of: impl Fn(&T) -> Option<f64>) -> Option<f64> {
         self.items.iter().filter_map(of).reduce(f64::max)
     }
 
-    /// The sum of those that have the figure; `None` when none has it.
+    /// The sum of the items with the figure; `None` if none has it.
     pub fn sum(&self, of: impl Fn(&T) -> Option<f64>) -> Option<f64> {
         self.items.iter().filter_map(of).reduce(|a, b| a + b)
     }

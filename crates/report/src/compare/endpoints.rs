@@ -1,4 +1,4 @@
-//! Endpoints and error rates, compared by what a record holds of all their requests.
+//! Compares endpoints and error rates, from the totals of all their requests.
 
 use analysis::canary::Class;
 use analysis::distribution::{normal_cdf, normal_quantile};
@@ -8,16 +8,16 @@ use analysis::proportion::{Count, proportion_difference};
 use super::{Change, EndpointComparison, FigureComparison, Options};
 use crate::record::{Endpoint, Figures, Latency, TestRecord};
 
-/// Below this, a mean is not as good as normal.
+/// With fewer values, a mean is not approximately normal.
 const FEWEST: u64 = 30;
 
-/// The increase of an error rate that matters: one percentage point.
+/// The relevant increase of an error rate: one percentage point.
 const ERRORS: f64 = 0.01;
 
-/// The power that the minimal detectable change is stated for.
+/// The power of the minimal detectable change.
 const POWER: f64 = 0.8;
 
-/// Endpoints that both tests have, by the mean of their latencies: Welch's test, whose p values are
+/// Endpoints that both tests have, compared by their mean latencies: Welch's test, whose p values are
 /// adjusted over all endpoints afterwards.
 pub fn lines(
     before: &TestRecord,
@@ -114,8 +114,8 @@ fn variance(latency: &Latency) -> f64 {
     latency.standard_deviation.powi(2)
 }
 
-/// The share of failed requests. It is worse when the interval of the difference (Newcombe) lies above 0,
-/// and a regression when the difference is also at least one percentage point.
+/// The share of failed requests. It is worse if the interval of the difference (Newcombe) is above 0, and a
+/// regression if the difference is also at least one percentage point.
 pub fn error_rate(before: &Figures, after: &Figures, options: &Options) -> FigureComparison {
     let mut line = empty("error rate", "ratio", true);
     line.baseline = before.error_rate();

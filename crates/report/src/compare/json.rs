@@ -1,4 +1,4 @@
-//! A comparison for programs.
+//! A comparison as JSON.
 
 use analysis::canary::Class;
 use serde_json::{Value, json};

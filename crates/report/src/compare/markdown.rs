@@ -1,4 +1,4 @@
-//! A comparison for people.
+//! A comparison as Markdown.
 
 use std::fmt::Write as _;
 
@@ -8,14 +8,14 @@ use crate::number::{DASH, change, or_dash, with_unit};
 use crate::record::{Outcome, percentile_definition, route};
 use crate::table::{Cell, Table};
 
-/// Endpoints in a table; the rest is counted.
+/// Maximum number of endpoints in a table; the rest is counted.
 const ENDPOINTS: usize = 50;
 /// The marker of a comment, by which the next run finds and replaces it.
 const MARK: &str = "<!-- sparring compare -->";
-/// Characters of a comment on a pull request that the usual services take.
+/// Maximum number of characters of a pull request comment that common services accept.
 const COMMENT: usize = 60_000;
 
-/// The verdict, and a table per test.
+/// The verdict, and a table for each test.
 pub fn markdown(compared: &Compared) -> String {
     let mut text = format!(
         "# {}\n\n`{}` compared with the baseline `{}`.\n\n",
@@ -31,7 +31,7 @@ pub fn markdown(compared: &Compared) -> String {
     text
 }
 
-/// A comment on a pull request: the verdict and what changed, the tables folded.
+/// A comment on a pull request: the verdict and the changes, with collapsed tables.
 pub fn pull_request(compared: &Compared) -> String {
     let mut text = format!(
         "{MARK}\n### {}\n\n`{}` against `{}`\n\n",
@@ -183,7 +183,7 @@ fn word(change: Change) -> &'static str {
     }
 }
 
-/// The changed ones first, the largest change on top.
+/// The changed endpoints first, by descending change.
 fn endpoints(test: &TestComparison) -> Table {
     let mut table = Table::new("", &columns("endpoint"));
     let mut order: Vec<&EndpointComparison> = test.endpoints.iter().collect();
@@ -203,7 +203,7 @@ fn endpoints(test: &TestComparison) -> Table {
     table
 }
 
-/// One line for each figure that is not as it was.
+/// One line for each changed figure.
 fn changes(test: &TestComparison) -> Vec<String> {
     let is_change =
         |line: &FigureComparison| matches!(line.change, Change::Regression | Change::Improvement);

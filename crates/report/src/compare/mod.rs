@@ -1,7 +1,9 @@
-//! Two runs compared: is the second one worse, by how much, and what could this pair have shown at all.
+//! Compares two runs: whether the second one is worse, by how much, and which change this pair could have
+//! detected.
 //!
-//! A figure is a regression when the test says that it is worse by more than chance *and* it is worse by the
-//! tolerance or more: by its estimate, or, where the pair is fine enough to see the tolerance, by its interval. "No regression" is only said where a change as large as the tolerance would have been seen.
+//! A figure is a regression if the test shows that it is worse by more than chance *and* it is worse by the tolerance
+//! or more: by its estimate, or by its interval if the pair is precise enough to detect the tolerance. "No regression"
+//! is reported only if a change as large as the tolerance would have been detected.
 
 mod endpoints;
 mod json;
@@ -21,10 +23,10 @@ use analysis::comparison::{self, Plan, Worse};
 
 use crate::record::{Conclusion, Outcome, RunRecord, TestRecord};
 
-/// How runs are compared.
+/// Options of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Options {
-    /// The relative change that matters; 0.2 is 20 %.
+    /// The relevant relative change; 0.2 is 20 %.
     pub tolerance: f64,
     pub confidence: f64,
     /// Also compare runs of different testbeds or plans.
@@ -42,7 +44,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// For a figure that is worse when it is smaller, or when it is larger.
+    /// The plan for figures that are worse when they are smaller, or larger.
     fn plan(&self, smaller_is_worse: bool) -> Plan {
         Plan {
             worse: if smaller_is_worse {
@@ -57,21 +59,21 @@ impl Options {
     }
 }
 
-/// Why two runs are not compared.
+/// The reason why two runs are not compared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the runs cannot be compared: {}; use --force to compare them anyway", differences.join("; "))]
 pub struct Refused {
     pub differences: Vec<String>,
 }
 
-/// What became of one figure.
+/// The result for one figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// Worse by the tolerance or more, or not provably less, and not by chance.
+    /// Worse by the tolerance or more, or not provably by less, and not by chance.
     Regression,
     /// Worse, not by chance, and by less than the tolerance.
     Worse,
-    /// A change as large as the tolerance would have been seen, and is excluded.
+    /// A change as large as the tolerance would have been detected, and is excluded.
     NoRegression,
     Improvement,
     Inconclusive,
@@ -80,7 +82,7 @@ pub enum Change {
 /// A figure of both runs. Relative numbers are shares of the baseline, positive when it grew.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FigureComparison {
-    /// `p95`, `throughput`, …; of endpoints `mean`.
+    /// `p95`, `throughput`, …; for endpoints `mean`.
     pub figure: &'static str,
     pub unit: &'static str,
     pub baseline: Option<f64>,
@@ -89,19 +91,19 @@ pub struct FigureComparison {
     pub interval: Option<[f64; 2]>,
     /// Adjusted by Benjamini and Hochberg over all figures of its kind.
     pub p_value: Option<f64>,
-    /// Which test the p value is of, and on how many values.
+    /// The test of the p value, and the number of its values.
     pub test: String,
     /// The probability that a value of the candidate is the larger one; 0.5 is no effect.
     pub superiority: Option<f64>,
     pub magnitude: Option<&'static str>,
-    /// The smallest relative change that this pair would have shown with a probability of 0.8.
+    /// The smallest relative change that this pair would have detected with a probability of 0.8.
     pub minimal_detectable: Option<f64>,
-    /// Values per side that would show the tolerance.
+    /// Number of values per side that would detect the tolerance.
     pub needs_per_side: Option<u64>,
     pub change: Change,
-    /// Why it is inconclusive, where no figure says so.
+    /// The reason why it is inconclusive, if no figure states it.
     pub note: Option<String>,
-    /// Kayenta's class, from the same values as the test; `NoData` for what has no values.
+    /// Kayenta's class, from the same values as the test; `NoData` without values.
     pub canary: Class,
     smaller_is_worse: bool,
     decides: bool,
@@ -124,18 +126,18 @@ pub struct TestComparison {
     pub endpoints: Vec<EndpointComparison>,
 }
 
-/// Two runs, compared.
+/// The comparison of two runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Compared {
     pub baseline: String,
     pub candidate: String,
     pub options: Options,
-    /// How both runs compute percentiles; of runs that differ and are compared all the same, both ways.
+    /// How both runs compute percentiles; if they differ and are compared nevertheless, both methods.
     pub percentile_method: String,
     /// `Passed`, `Regression` or `Inconclusive`.
     pub outcome: Outcome,
     pub tests: Vec<TestComparison>,
-    /// What a reader has to know: differences that were overridden, tests that only one run has.
+    /// Notes for the reader: overridden differences, tests that only one run has.
     pub notes: Vec<String>,
 }
 
@@ -210,7 +212,7 @@ fn test(
     }
 }
 
-/// Adjusts the p values, those of whole tests and those of endpoints apart, and decides.
+/// Adjusts the p values, separately for whole tests and for endpoints, and decides.
 fn adjust(tests: &mut [TestComparison], options: &Options) {
     let mut wholes: Vec<&mut FigureComparison> = Vec::new();
     let mut endpoints: Vec<&mut FigureComparison> = Vec::new();
@@ -220,7 +222,7 @@ fn adjust(tests: &mut [TestComparison], options: &Options) {
     }
     for mut family in [wholes, endpoints] {
         let raw: Vec<f64> = family.iter().filter_map(|line| line.p_value).collect();
-        // Only a p value outside 0 to 1 is refused, and there is none.
+        // Only p values outside 0 to 1 are rejected, and there are none.
         let adjusted = benjamini_hochberg(&raw).unwrap_or(raw);
         let tested = family.iter_mut().filter(|line| line.p_value.is_some());
         for (line, p_value) in tested.zip(adjusted) {
@@ -254,7 +256,7 @@ fn decide(line: &FigureComparison, options: &Options) -> Change {
     }
 }
 
-/// A regression anywhere is one; otherwise the figures that decide have to be sure.
+/// A single regression decides; otherwise the deciding figures have to be certain.
 fn outcome(tests: &[TestComparison]) -> Outcome {
     let lines = || tests.iter().flat_map(|test| &test.lines);
     let endpoints = tests
@@ -277,7 +279,7 @@ fn outcome(tests: &[TestComparison]) -> Outcome {
 }
 
 impl TestComparison {
-    /// The share of the figures that pass Kayenta's judge, in percent.
+    /// The percentage of the figures that pass Kayenta's judge.
     pub fn canary_score(&self) -> Option<f64> {
         let classes: Vec<Class> = self.lines.iter().map(|line| line.canary).collect();
         canary::group_score(&classes)
@@ -292,7 +294,7 @@ impl Compared {
         canary::summary_score(&groups).ok()?
     }
 
-    /// A run that cannot be trusted, or is not complete, does not show that nothing is worse.
+    /// An untrusted or incomplete run does not show that nothing is worse.
     fn distrust(&mut self, run: &RunRecord, name: &str) {
         let entries = run.tests.iter().flat_map(|test| &test.ledger);
         let is_invalid = entries

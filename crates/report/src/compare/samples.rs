@@ -1,7 +1,7 @@
-//! The figures of whole tests, compared by their seconds.
+//! Compares the figures of whole tests by their seconds.
 //!
-//! Neighbouring seconds resemble each other: they are put together to as many windows as the series is
-//! worth independent values (batch means), at most fifty, for which the test is exact.
+//! Adjacent seconds are correlated: they are combined into as many windows as the series has independent
+//! values (batch means), at most fifty, for which the test is exact.
 
 use analysis::canary::{self, Class, Criteria, Direction};
 use analysis::comparison;
@@ -12,21 +12,21 @@ use analysis::mann_whitney::{EXACT_UP_TO, Method};
 use super::{Change, FigureComparison, Options};
 use crate::record::{PhaseRecord, Second, TestRecord};
 
-/// With fewer values on a side, no arrangement of them is significant at 0.05.
+/// With fewer values on a side, no permutation is significant at 0.05.
 const FEWEST: usize = 4;
 
-/// Of NetflixACAJudge: the share of a shift's own size that its whole interval has to exceed.
+/// From NetflixACAJudge: the share of a shift's own size that its whole interval has to exceed.
 const CANARY_TOLERANCE: f64 = 0.25;
 const CANARY_CONFIDENCE: f64 = 0.98;
 
-/// A figure that is compared.
+/// A compared figure.
 struct Figure {
     name: &'static str,
     unit: &'static str,
     of_second: fn(&Second) -> Option<f64>,
     of_phase: fn(&PhaseRecord) -> Option<f64>,
     smaller_is_worse: bool,
-    /// Whether "no regression" needs this figure to be sure.
+    /// Whether "no regression" requires a certain result for this figure.
     decides: bool,
 }
 
@@ -65,7 +65,7 @@ const FIGURES: [Figure; 4] = [
     },
 ];
 
-/// Values of which those of one side are independent of each other, and what they are of.
+/// Values, independent within each side, and their description.
 struct Sample {
     values: Vec<f64>,
     of: String,
@@ -160,13 +160,13 @@ fn canary(figure: &Figure, control: &[f64], experiment: &[f64]) -> Class {
     canary::classify(control, experiment, &criteria).unwrap_or(Class::NoData)
 }
 
-/// By second where both have seconds in judged phases, else one value per judged phase.
+/// By second if both have seconds in judged phases, otherwise one value per judged phase.
 fn samples(figure: &Figure, before: &TestRecord, after: &TestRecord) -> (Sample, Sample) {
     let (a, b) = (seconds(figure, before), seconds(figure, after));
     if a.is_empty() || b.is_empty() {
         return (phases(figure, before), phases(figure, after));
     }
-    // One length for both: windows of another length vary by another amount.
+    // The same length for both, because the variance depends on the length of the windows.
     let length = window_s(&a).max(window_s(&b));
     (windows(&a, length), windows(&b, length))
 }
@@ -192,15 +192,15 @@ fn phases(figure: &Figure, test: &TestRecord) -> Sample {
     Sample { values, of }
 }
 
-/// How many seconds have to be put together so that the windows are as good as independent.
+/// The number of seconds to combine so that the windows are approximately independent.
 fn window_s(seconds: &[f64]) -> usize {
-    // A short series has no estimate of its own; its values are taken as they are.
+    // A short series has no estimate of its own; its values are used as they are.
     let worth = effective_size(seconds).unwrap_or(seconds.len() as f64);
     let most = (worth.floor() as usize).clamp(FEWEST, EXACT_UP_TO);
     seconds.len().div_ceil(most).max(1)
 }
 
-/// The medians of windows. What is left over at the end would be noisier, and is left out.
+/// The medians of windows. A remainder at the end would be noisier, and is left out.
 fn windows(seconds: &[f64], length: usize) -> Sample {
     let values: Vec<f64> = seconds.chunks_exact(length).map(median).collect();
     Sample {

@@ -1,4 +1,4 @@
-//! Results that are summaries alone, such as the documents' JSON files: the 20 % rule without a test.
+//! Compares summaries without seconds, such as the documents' JSON files: the 20 % rule without a test.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::record::{Outcome, RunRecord};
 use crate::table::Table;
 use crate::view;
 
-/// What a summary says; times are milliseconds.
+/// The figures of a summary; times are milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Summary {
     pub p50_ms: Option<f64>,
@@ -18,7 +18,7 @@ pub struct Summary {
     pub error_rate: Option<f64>,
 }
 
-/// Two summaries under the rule.
+/// Two summaries compared by the rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SummaryComparison {
     pub outcome: Outcome,
@@ -30,18 +30,18 @@ pub struct SummaryLine {
     pub figure: &'static str,
     pub baseline: Option<f64>,
     pub candidate: Option<f64>,
-    /// Relative; of the error rate the difference.
+    /// The relative change; for the error rate, the difference.
     pub change: Option<f64>,
     pub is_regression: bool,
 }
 
 impl Summary {
-    /// Of a run: the same figures that the AIaaS view shows.
+    /// From a run: the same figures that the AIaaS view shows.
     pub fn of_run(run: &RunRecord) -> Self {
         Self::of_json(&view::summary_of(run)).unwrap_or_default()
     }
 
-    /// Of a JSON file: ACSO's results, AIaaS' summary or baseline. `None` for anything else.
+    /// From a JSON file: ACSO's results, AIaaS' summary or baseline. `None` for anything else.
     pub fn of_json(value: &Value) -> Option<Self> {
         let number = |pointer: &str| value.pointer(pointer).and_then(Value::as_f64);
         if value.get("latency").is_some() {
@@ -69,7 +69,7 @@ impl Summary {
 }
 
 /// Times that grew and throughput that fell by more than `tolerance`, and an error rate that rose by more
-/// than a percentage point, are regressions. Without any figure in common nothing can be said.
+/// than a percentage point, are regressions. Without a common figure the result is inconclusive.
 pub fn summaries(baseline: &Summary, candidate: &Summary, tolerance: f64) -> SummaryComparison {
     let grown = |figure, a: Option<f64>, b: Option<f64>, sign: f64| {
         let change = a.zip(b).filter(|(a, _)| *a > 0.0).map(|(a, b)| (b - a) / a);

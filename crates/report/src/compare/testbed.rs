@@ -1,4 +1,4 @@
-//! What has to be the same for two runs to be comparable.
+//! The properties that must be equal for two runs to be comparable.
 
 use sha2::{Digest, Sha256};
 
@@ -12,7 +12,7 @@ fn properties(run: &RunRecord) -> [(&'static str, String); 6] {
     let unknown = || "unknown".to_owned();
     let generator = &run.generator;
     let memory = generator.memory_bytes.map(|size| {
-        // The same machine reports a little less after an update of its kernel.
+        // The same machine reports slightly less after a kernel update.
         let rounded = size.div_ceil(GIBIBYTE) * GIBIBYTE;
         bytes(rounded as f64)
     });
@@ -34,9 +34,9 @@ fn properties(run: &RunRecord) -> [(&'static str, String); 6] {
     ]
 }
 
-/// The testbed as twelve hexadecimal digits: processor, cores, memory, kernel, and which target it was.
+/// The testbed as twelve hexadecimal digits: processor, cores, memory, kernel, and the target's name.
 ///
-/// The target's revision is not in it: a new revision is what a baseline is there for.
+/// The target's revision is not included: baselines exist to compare revisions.
 pub fn fingerprint(run: &RunRecord) -> String {
     let mut hash = Sha256::new();
     for (name, value) in properties(run) {
@@ -59,7 +59,7 @@ pub fn describe(run: &RunRecord) -> String {
     all.join(", ")
 }
 
-/// What forbids a comparison, one sentence each.
+/// The differences that prevent a comparison, one sentence each.
 pub fn differences(baseline: &RunRecord, candidate: &RunRecord) -> Vec<String> {
     let mut found = Vec::new();
     let mut differs = |what: &str, before: &str, after: &str| {
@@ -90,7 +90,7 @@ pub fn differences(baseline: &RunRecord, candidate: &RunRecord) -> Vec<String> {
     found
 }
 
-/// What differs and may.
+/// The differences that are permitted.
 pub fn remarks(baseline: &RunRecord, candidate: &RunRecord) -> Vec<String> {
     let mut found = Vec::new();
     let unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());

@@ -1,4 +1,4 @@
-//! What the alerts made of the thresholds would have done.
+//! The replay of the alerts derived from the thresholds.
 
 use super::Limits;
 use crate::alerting::{Replayed, recorded};
@@ -6,7 +6,7 @@ use crate::escape::clipped;
 use crate::record::TestRecord;
 use crate::table::{Cell, Table};
 
-/// Each alert, each time that it would have fired, and what none would have told of.
+/// Each alert, each time at which it would have fired, and the problems that none would have reported.
 pub fn table(test: &TestRecord, limits: &Limits) -> Table {
     let Some(replay) = recorded(test) else {
         return Table::default();

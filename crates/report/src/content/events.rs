@@ -1,4 +1,4 @@
-//! Faults, reactions, alerts: what happened, and when.
+//! Faults, reactions and alerts over time.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::table::{Cell, Table};
 
 /// The faults of a test: name, start and end. One that was never reverted lasts until the end.
 ///
-/// An end belongs to the begin with the same detail, else to the earliest that is still open.
+/// The end of a fault belongs to the begin with the same detail, otherwise to the earliest open one.
 pub fn faults(test: &TestRecord) -> Vec<(String, f64, f64)> {
     let mut open: Vec<&Event> = Vec::new();
     let mut found = Vec::new();
@@ -33,7 +33,7 @@ pub fn faults(test: &TestRecord) -> Vec<(String, f64, f64)> {
     found
 }
 
-/// What a fault is called: `fault`, `name` or `target` of its detail, else its sentence.
+/// The name of a fault: `fault`, `name` or `target` of its detail, otherwise its sentence.
 fn name(event: &Event) -> String {
     ["fault", "name", "target", "detector"]
         .iter()
@@ -42,7 +42,7 @@ fn name(event: &Event) -> String {
         .to_owned()
 }
 
-/// All events but the begins of phases, by time.
+/// All events except the begins of phases, by time.
 pub fn table(test: &TestRecord, limits: &Limits) -> Table {
     let mut table = Table::new("Events", &["at", "what", "event"]);
     let mut events: Vec<&Event> = test
@@ -79,11 +79,11 @@ fn word(kind: EventKind) -> (&'static str, &'static str) {
     }
 }
 
-/// What an analysis computed, one row per figure, under the path of its name.
+/// The figures of an analysis, one row each, under the path of their names.
 pub fn analysis(test: &TestRecord, limits: &Limits) -> Table {
     let mut table = Table::new("Computed from the whole test", &["figure", "#value"]);
     let mut all = Vec::new();
-    // The replay of alerts has a table of its own.
+    // The replay of alerts has its own table.
     let others = test
         .analysis
         .iter()
@@ -128,7 +128,7 @@ pub fn listed(test: &TestRecord, name: &str, title: &str, limits: &Limits) -> Ta
     table
 }
 
-/// Litmus' resilience score, and what it is made of.
+/// Litmus' resilience score, and its components.
 pub fn resilience(test: &TestRecord, limits: &Limits) -> Table {
     let found = test.analysis.get("resilience");
     let score = found.and_then(|it| it.get("score_percent")?.as_f64());
@@ -171,7 +171,7 @@ fn flatten(path: &str, value: &Value, depth: usize, all: &mut Vec<(String, Strin
     }
 }
 
-/// A JSON value for people.
+/// A JSON value as text.
 pub fn text(value: &Value) -> String {
     match value {
         Value::Null => crate::number::DASH.to_owned(),

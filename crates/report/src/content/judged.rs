@@ -23,7 +23,7 @@ pub fn judgements(test: &TestRecord, limits: &Limits) -> Table {
         ],
     );
     let mut order: Vec<&Judgement> = test.judgements.iter().collect();
-    // Stable: equal ones stay in the order of the record.
+    // A stable sort: equal ones remain in the order of the record.
     order.sort_by_key(|judgement| rank(judgement.standing));
     table.folded = order.len().saturating_sub(limits.entries);
     table.folded_name = "judgements";
@@ -107,7 +107,7 @@ pub fn severity(severity: Severity) -> (&'static str, &'static str) {
     }
 }
 
-/// What the analysis found beside what the simulated target knows.
+/// The results of the analysis beside the truth of the simulated target.
 pub fn truths(test: &TestRecord, limits: &Limits) -> Table {
     let mut table = Table::new(
         "Estimates and truth",
@@ -137,7 +137,7 @@ pub fn truths(test: &TestRecord, limits: &Limits) -> Table {
     table
 }
 
-/// How far the measurement can be trusted, the worst first.
+/// The trustworthiness of the measurement, worst entries first.
 pub fn ledger(test: &TestRecord, limits: &Limits) -> Table {
     let mut table = Table::new("Validity ledger", &["what", "conclusion", "figures"]);
     let mut entries: Vec<_> = test.ledger.iter().collect();

@@ -1,7 +1,7 @@
 //! A ladder of loads: efficiency, the Universal Scalability Law, four estimates of the capacity.
 //!
-//! What the phases show is computed again from them, by the functions of `analysis`; only estimates that
-//! need more than the phases are taken from the record.
+//! Figures of the phases are computed again by the functions of `analysis`; only estimates that need other
+//! data are taken from the record.
 
 use std::collections::BTreeMap;
 
@@ -23,15 +23,15 @@ const TOLERANCE: f64 = 0.1;
 pub struct Ladder {
     /// By ascending load.
     pub steps: Vec<Step>,
-    /// Of users; `None` where the loads are rates.
+    /// For users; `None` if the loads are rates.
     pub figures: Option<LadderFigures>,
     pub fit: Option<Fit>,
     pub estimates: Vec<Estimate>,
-    /// The estimates that could not be made, and why.
+    /// The estimates that could not be made, with the reasons.
     pub missing: Vec<(Method, String)>,
     pub agreement: Agreement,
     pub attribution: Option<Attribution>,
-    /// What the load is: `users` or `requests/s wanted`.
+    /// The unit of the load: `users` or `requests/s wanted`.
     pub unit: &'static str,
 }
 
@@ -45,14 +45,14 @@ pub struct Step {
     pub success_rate: f64,
     pub mean_ms: f64,
     pub p95_ms: Option<f64>,
-    /// Of the busiest host.
+    /// CPU use of the busiest host.
     pub cpu: Option<f64>,
-    /// Whether nothing that was asked of it was crossed; `None` when nothing was asked.
+    /// Whether no requirement on it was crossed; `None` without requirements.
     pub passed: Option<bool>,
     utilisations: BTreeMap<String, f64>,
 }
 
-/// Analyses a ladder or a search; `None` for other tests and below two different loads.
+/// Analyses a ladder or a search; `None` for other tests, and with fewer than two different loads.
 pub fn analyse(test: &TestRecord) -> Option<Ladder> {
     if !matches!(test.content.as_str(), "ladder" | "search") {
         return None;
@@ -65,7 +65,7 @@ pub fn analyse(test: &TestRecord) -> Option<Ladder> {
         .phases
         .iter()
         .filter(|phase| phase.kind == "steady")
-        // A ladder's steps after its end, and those that were cut, are no steps of it.
+        // Steps after a ladder's end, and steps that were cut short, do not count.
         .filter(|phase| phase.judged || test.content != "ladder")
         .filter_map(|phase| step(test, phase, by_users))
         .collect();
@@ -98,7 +98,7 @@ pub fn analyse(test: &TestRecord) -> Option<Ladder> {
     Some(ladder)
 }
 
-/// Which steps held, by the levels that the judgement of the whole ladder names.
+/// Which steps passed, according to the levels in the judgement of the whole ladder.
 fn recorded_outcomes(test: &TestRecord, steps: &mut [Step]) {
     let level = |name: &str| test.analysis.get("capacity")?.get(name)?.as_f64();
     let (passed, failed) = (level("passed"), level("failed"));
@@ -111,8 +111,8 @@ fn recorded_outcomes(test: &TestRecord, steps: &mut [Step]) {
     }
 }
 
-/// The first step by the response-time law, X = N/(R + Z), where the judgement held the others against that: its users
-/// have come back too seldom for a count.
+/// The first step by the response-time law, X = N/(R + Z), if the judgement used it as reference, because its users
+/// completed too few iterations for a count.
 fn by_law(test: &TestRecord, steps: &mut [Step]) {
     let ladder = test.analysis.get("ladder");
     let think_s = ladder.and_then(|ladder| ladder.get("base_think_s")?.as_f64());
@@ -121,7 +121,7 @@ fn by_law(test: &TestRecord, steps: &mut [Step]) {
     }
 }
 
-/// A step back at the end of a ladder looks at recovery, it is no further load.
+/// The final step back of a ladder shows the recovery and is not a further load.
 fn keep_rising(steps: &mut Vec<Step>) {
     let mut highest = 0.0;
     steps.retain(|step| {
@@ -244,7 +244,7 @@ impl Ladder {
         self.demand(&throughputs);
     }
 
-    /// Takes over the recorded estimates of methods that the phases alone say nothing about.
+    /// Adds the recorded estimates of methods that need more than the phases.
     fn take_recorded(&mut self, test: &TestRecord) {
         let recorded = test.analysis.get("capacities").and_then(Value::as_array);
         for value in recorded.into_iter().flatten() {
@@ -265,7 +265,7 @@ impl Ladder {
             capacity::agreement(&self.estimates, TOLERANCE).unwrap_or(Agreement::TooFew);
     }
 
-    /// The resources that were watched in every step.
+    /// The resources that were sampled in every step.
     fn demand(&mut self, throughputs: &[f64]) {
         let Some(first) = self.steps.first() else {
             return;
@@ -310,7 +310,7 @@ impl Ladder {
         self.missing.push((method, why.to_owned()));
     }
 
-    /// The largest throughput below every failed one that passed, and the smallest that failed.
+    /// The largest throughput that passed below every failed one, and the smallest that failed.
     fn search(&self) -> Option<Found> {
         let of = |wanted| {
             let asked = self

@@ -9,7 +9,7 @@ use crate::number::{DASH, figure, or_dash, percent};
 use crate::table::{Cell, Table};
 
 impl Ladder {
-    /// Throughput over load, as measured, as the law fits it, and as it would be without any loss.
+    /// Throughput over load: measured, fitted by the law, and without any loss.
     pub fn chart(&self, id: &str) -> Chart {
         let points = self
             .steps
@@ -41,7 +41,7 @@ impl Ladder {
             });
         }
         if let Some(first) = self.steps.first() {
-            // Only as far as the chart is high.
+            // Only up to the height of the chart.
             let end = (1.1 * largest * first.load / first.throughput.max(1e-9)).min(most);
             series.push(Series {
                 name: "perfect scaling".to_owned(),
@@ -75,7 +75,7 @@ impl Ladder {
         }
     }
 
-    /// What is left of the first step's throughput per user.
+    /// Throughput per user relative to the first step.
     pub fn efficiency_chart(&self, id: &str) -> Chart {
         let most = self.steps.last().map_or(1.0, |step| step.load);
         let base = self
@@ -207,7 +207,8 @@ impl Ladder {
         table
     }
 
-    /// Whether the estimates agree, the law's coefficients, the figures of the ladder: one sentence each.
+    /// One sentence each on the agreement of the estimates, the law's coefficients and the figures of the
+    /// ladder.
     pub fn sentences(&self) -> Vec<String> {
         let mut sentences = vec![match self.agreement {
             Agreement::Agree => "The estimates within the measured range agree.".to_owned(),

@@ -48,7 +48,7 @@ fn cells(figures: &Figures) -> Vec<Cell> {
     ]
 }
 
-/// How many requests failed, and which share that is.
+/// The number of failed requests, and their share.
 fn failed(figures: &Figures) -> Cell {
     match figures.error_rate() {
         None => DASH.into(),
@@ -111,7 +111,7 @@ pub fn phases(test: &TestRecord) -> Table {
     table.without_empty_columns()
 }
 
-/// The window of the last requests, where the test has more than these.
+/// The window of the last requests, if the test has more than these.
 fn last_requests(test: &TestRecord) -> Option<(String, Figures)> {
     let found = test.analysis.get("last_requests")?;
     let figures: Figures = serde_json::from_value(found.get("figures")?.clone()).ok()?;
@@ -119,7 +119,7 @@ fn last_requests(test: &TestRecord) -> Option<(String, Figures)> {
     (figures.requests < test.figures.requests).then_some((name, figures))
 }
 
-/// The endpoints that matter most: those that failed, then those with most requests.
+/// The most important endpoints: those with failures, then those with most requests.
 pub fn endpoints(test: &TestRecord, limits: &Limits) -> Table {
     let mut table = Table::new(
         "Figures by endpoint",
@@ -211,7 +211,7 @@ pub fn checks(test: &TestRecord, limits: &Limits) -> Table {
     table
 }
 
-/// What stands on top of a test: name and value.
+/// The key figures of a test: name and value.
 pub fn key_figures(test: &TestRecord) -> Vec<(&'static str, String)> {
     let figures = &test.figures;
     let peak = test

@@ -1,16 +1,16 @@
-//! How a run was measured.
+//! The circumstances of the measurement.
 
 use crate::number::{DASH, bytes, count, figure, seconds};
 use crate::record::{RunRecord, percentile_definition};
 use crate::table::Table;
 
-/// The circumstances of a run, one a row.
+/// The circumstances of a run, one per row.
 pub fn table(run: &RunRecord) -> Table {
     let mut table = Table::new("How it was measured", &["what", "value"]);
     let target = &run.target;
     let generator = &run.generator;
     let dash = |value: &Option<String>| value.clone().unwrap_or_else(|| DASH.to_owned());
-    // A run of a script alone has neither a folder nor a plan.
+    // A run of a single script has neither a folder nor a plan.
     let mut row = |what: &str, value: String| {
         if !value.is_empty() {
             table.row(vec![what.into(), value.into()]);
@@ -56,7 +56,7 @@ pub fn table(run: &RunRecord) -> Table {
     table
 }
 
-/// What the terms of the page mean.
+/// Explanations of the terms of the page.
 pub const NOTES: [&str; 6] = [
     "A request failed when its status is 400 or more, when there was no answer, or when the script's own \
      check of it failed. Failed requests are in the latencies; a request that timed out counts with the \

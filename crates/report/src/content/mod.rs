@@ -1,4 +1,4 @@
-//! What a record says, as tables and charts that know no format.
+//! The content of a record as tables and charts, independent of the format.
 
 pub mod alerts;
 pub mod events;
@@ -13,26 +13,26 @@ pub mod prometheus;
 pub mod resources;
 pub mod spectrum;
 
-/// How much of a record is shown; the rest is folded into counts.
+/// Limits on the displayed part of a record; the rest is folded into counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Tests shown in full; all are in the overview.
+    /// Number of tests shown in full; all are in the overview.
     pub tests: usize,
-    /// Rows of the overview.
+    /// Number of rows of the overview.
     pub overview: usize,
-    /// Points of a curve.
+    /// Number of points of a curve.
     pub points: usize,
-    /// Rows of the table beside a chart.
+    /// Number of rows of the table beside a chart.
     pub figures: usize,
     pub endpoints: usize,
-    /// Judgements, findings, events, errors, checks: of each.
+    /// Number of judgements, findings, events, errors and checks, each.
     pub entries: usize,
-    /// Characters of a name or sentence.
+    /// Maximum length of a name or sentence, in characters.
     pub text: usize,
 }
 
 impl Limits {
-    /// From all that people look at to what fits whatever the run was.
+    /// From the full content to a size that fits any run.
     pub const LEVELS: [Self; 4] = [
         Self {
             tests: 60,

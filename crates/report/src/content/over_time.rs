@@ -9,13 +9,13 @@ use crate::number::{count, figure, milliseconds, or_dash, percent};
 use crate::record::{EventKind, Judgement, Second, TestRecord};
 use crate::table::{Cell, Table};
 
-/// The largest multiple of the highest point to which an axis is stretched to show a threshold.
+/// The maximum factor by which an axis is extended beyond the highest point to show a threshold.
 const STRETCH: f64 = 2.5;
 
 /// A figure of a bin of seconds.
 type Of = fn(&Bin<'_, Second>) -> Option<f64>;
 
-/// One curve: its name, how it is drawn, and its figure.
+/// A curve: its name, its style, and its figure.
 struct Curve {
     name: &'static str,
     colour: usize,
@@ -24,7 +24,7 @@ struct Curve {
     form: fn(f64) -> String,
 }
 
-/// The four charts of a test with seconds; none without.
+/// The four charts of a test; none for a test without seconds.
 pub fn charts(test: &TestRecord, prefix: &str, limits: &Limits) -> Vec<Chart> {
     if test.seconds.is_empty() {
         return Vec::new();
@@ -177,7 +177,7 @@ fn draw(test: &TestRecord, caption: Caption<'_>, curves: &[Curve], limits: &Limi
 fn middle(bin: &Bin<'_, Second>) -> f64 {
     let first = bin.items.first().map_or(0.0, |second| second.at_s);
     let last = bin.items.last().map_or(first, |second| second.at_s);
-    // A second is drawn where it ends half.
+    // A second is drawn at its middle.
     (first + last) / 2.0 + 0.5
 }
 
@@ -241,7 +241,7 @@ fn moments(test: &TestRecord) -> Vec<Moment> {
         .collect()
 }
 
-/// The thresholds that belong on an axis of this unit, at most three different ones.
+/// The thresholds for an axis of this unit, at most three different ones.
 fn thresholds(test: &TestRecord, unit: &str) -> Vec<(String, f64)> {
     let mut found: Vec<(String, f64)> = Vec::new();
     for judgement in &test.judgements {
@@ -261,7 +261,7 @@ fn thresholds(test: &TestRecord, unit: &str) -> Vec<(String, f64)> {
     found
 }
 
-/// The bound in the axis' unit, where the judgement is about what the axis shows.
+/// The bound in the axis' unit, if the judgement is on the quantity of the axis.
 fn on_axis(judgement: &Judgement, bound: f64, unit: &str) -> Option<f64> {
     let about = format!("{} {}", judgement.id, judgement.asked).to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| about.contains(word));

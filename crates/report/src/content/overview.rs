@@ -7,7 +7,7 @@ use crate::number::{DASH, count, figure, or_dash, percent, seconds};
 use crate::record::{Conclusion, Outcome, RunRecord, TestRecord};
 use crate::table::{Cell, Table};
 
-/// One row per test, in the order in which they ran.
+/// One row per test, in the order of execution.
 pub fn tests(run: &RunRecord, limits: &Limits) -> Table {
     let mut table = Table::new(
         "Tests",
@@ -101,7 +101,7 @@ pub fn sentence(run: &RunRecord) -> String {
     };
     let of = match run.not_run.len() {
         0 => of,
-        // A share of those that ran would read as one of the plan.
+        // A ratio of the executed tests would be mistaken for one of the plan.
         left if tests > 0 => format!(
             "{passed} of {} planned tests passed, {left} did not run",
             tests + left
@@ -122,7 +122,7 @@ pub fn sentence(run: &RunRecord) -> String {
     format!("{of}, {requests}, in {}.", seconds(run.duration_s))
 }
 
-/// Why the verdict is what it is: reasons with their tests, the worst tests first.
+/// The reasons of the verdict with their tests, worst tests first.
 pub fn reasons(run: &RunRecord, limits: &Limits) -> Vec<String> {
     let mut tests: Vec<&TestRecord> = run.tests.iter().collect();
     tests.sort_by_key(|test| {
@@ -154,7 +154,7 @@ pub fn reasons(run: &RunRecord, limits: &Limits) -> Vec<String> {
     reasons
 }
 
-/// The worst conclusion of all ledgers; `None` where nothing was concluded.
+/// The worst conclusion of all ledgers; `None` without any.
 pub fn validity(run: &RunRecord) -> Option<Conclusion> {
     let entries = run.tests.iter().flat_map(|test| &test.ledger);
     entries.map(|entry| entry.conclusion).max()

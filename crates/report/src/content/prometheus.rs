@@ -1,4 +1,4 @@
-//! What a Prometheus measured of the target, beside what this program did.
+//! Prometheus' measurements of the target, beside those of this program.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::number::{DASH, bytes, change, figure, or_dash};
 use crate::record::TestRecord;
 use crate::table::Table;
 
-/// One figure a row; empty where no Prometheus was asked.
+/// One row per figure; empty if no Prometheus was queried.
 pub fn table(test: &TestRecord, limits: &Limits) -> Table {
     let mut table = Table::new(
         "Beside Prometheus",

@@ -1,4 +1,4 @@
-//! What the target and the generator used.
+//! The resources used by the target and the generator.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use crate::number::{bytes, count, figure, or_dash, percent};
 use crate::record::{ResourceSample, TestRecord};
 use crate::table::{Cell, Table};
 
-/// Hosts with a curve of their own.
+/// Maximum number of hosts with a curve.
 const CURVES: usize = 5;
 
-/// Whose samples.
+/// The owner of the samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
     Target,
@@ -51,7 +51,7 @@ struct Read<'a> {
     of: fn(&ResourceSample) -> Option<f64>,
 }
 
-/// `None` where no sample has the figure.
+/// `None` if no sample has the figure.
 fn draw(
     test: &TestRecord,
     caption: Caption<'_>,
@@ -121,7 +121,7 @@ fn draw(
         title: title.to_owned(),
         description: format!("{title} over time, share of what may be used.{rest}"),
         x: Axis::time(test.duration_s),
-        // A share is read against all there is.
+        // A share is shown relative to the whole.
         y: Axis::from_zero(unit, largest.max(100.0), Labels::Figures),
         series,
         bands: super::over_time::bands(test),
@@ -170,7 +170,7 @@ pub fn table(test: &TestRecord, limits: &Limits) -> Table {
     table
 }
 
-/// A figure of a sample, and how it is written.
+/// A figure of a sample, and its format.
 type Figure = (
     &'static str,
     fn(&ResourceSample) -> Option<f64>,
@@ -224,7 +224,7 @@ fn host_rows(of: &str, samples: &[&ResourceSample], table: &mut Table) {
     }
 }
 
-/// A figure's name, and how its values are written.
+/// A figure's name, and the format of its values.
 struct Named<'a> {
     name: &'a str,
     form: fn(f64) -> String,

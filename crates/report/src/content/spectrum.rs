@@ -1,4 +1,4 @@
-//! The percentile spectrum: latency by share of requests, each further nine as wide as the last.
+//! The percentile spectrum: latency by share of requests, with each further nine as wide as the last.
 
 use super::Limits;
 use crate::chart::{Axis, Chart, Labels, Limit, Series, Shape};
@@ -51,7 +51,7 @@ pub fn chart(test: &TestRecord, id: &str, _limits: &Limits) -> Option<Chart> {
 fn series(name: &str, colour: usize, latency: &Latency, last: f64) -> Series {
     let mut points = vec![(0.0, Some(latency.min))];
     for (key, share) in PERCENTILES {
-        // The largest is at the end, percentiles beyond the number of requests say the same again.
+        // The maximum is at the end; percentiles beyond the number of requests repeat it.
         if share < last || key == "p100" {
             points.push((share.min(last), latency.percentiles.get(key).copied()));
         }

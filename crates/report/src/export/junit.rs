@@ -1,7 +1,7 @@
-//! The verdict as JUnit XML: a suite for each test, a case for each judgement, each check, and the
-//! outcome of the whole test; one for the run where the run itself came to its outcome, and for each
-//! planned test that did not run. It is red exactly when the outcome is neither passed nor
-//! inconclusive, or the run is not complete.
+//! The verdict as JUnit XML: a suite for each test, with a case for each judgement, each check, and the
+//! outcome of the whole test; one suite for the run if the run itself has an outcome, and one for each
+//! planned test that did not run. It is red exactly if the outcome is neither passed nor inconclusive, or
+//! the run is incomplete.
 
 use std::io::Result;
 
@@ -12,10 +12,10 @@ use crate::escape::visible;
 use crate::number::{count, more_requests, with_unit};
 use crate::record::{Check, Judgement, Outcome, RunRecord, Standing, TestRecord};
 
-/// What came of a case.
+/// The result of a case.
 enum Came {
     Passed,
-    /// With what is worth knowing and decides nothing.
+    /// Passed, with a note that has no effect.
     Noted(String),
     Failure(String),
     Error(String),
@@ -33,10 +33,10 @@ struct Suite {
     cases: Vec<Case>,
 }
 
-/// A crossed judgement and an outcome of crossed thresholds are failures, what was not measured or
-/// did not run is an error, what is inconclusive is skipped with the reason. A check that failed is
-/// a failure where a judgement of the checks is crossed; elsewhere nothing judges it, and its case
-/// passes with a note on the standard output.
+/// Crossed judgements and outcomes of crossed thresholds are failures, missing measurements and tests that
+/// did not run are errors, and inconclusive results are skipped with the reason. A failed check is a
+/// failure if a judgement on the checks is crossed; otherwise nothing judges it, and its case passes with a
+/// note on the standard output.
 pub fn junit(run: &RunRecord) -> String {
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
     write(run, &mut writer).expect("memory can be written");
@@ -168,7 +168,7 @@ fn not_run(run: &RunRecord, title: &str) -> Suite {
     }
 }
 
-/// The run, where no test says what it came to.
+/// The run, if its outcome does not come from a test.
 fn of_run(run: &RunRecord) -> Option<Suite> {
     if run.complete && run.is_decided_by_its_tests() {
         return None;
@@ -196,7 +196,7 @@ fn of_run(run: &RunRecord) -> Option<Suite> {
     })
 }
 
-/// A failed check fails with the judgement of the checks, and decides nothing of its own.
+/// A failed check fails with the judgement on the checks, and does not decide anything by itself.
 fn check(check: &Check, are_crossed: bool) -> Case {
     let failed = || {
         let all = count(check.passes + check.fails);
@@ -213,7 +213,7 @@ fn check(check: &Check, are_crossed: bool) -> Case {
     }
 }
 
-/// Whether a judgement of the checks is crossed: of the suite's `checks`, or of k6's metric.
+/// Whether a judgement on the checks is crossed: of the suite's `checks`, or of k6's metric.
 fn are_checks_crossed(test: &TestRecord) -> bool {
     test.judgements.iter().any(|judgement| {
         let rest = judgement.asked.strip_prefix("checks");
@@ -268,7 +268,7 @@ fn judgement(judgement: &Judgement) -> Case {
     }
 }
 
-/// Without characters that XML does not allow.
+/// Removes characters that XML does not allow.
 fn clean(text: &str) -> String {
     text.chars().map(visible).collect()
 }

@@ -1,7 +1,7 @@
 //! Locust's four CSV files, header by header.
 //!
-//! Percentiles are exact, where Locust rounds to two digits. What a record does not hold is `N/A`, as
-//! Locust writes it, or empty where Locust has a text.
+//! Percentiles are exact, where Locust rounds to two digits. Missing values are `N/A` as in Locust, or
+//! empty where Locust has a text.
 
 use jiff::Timestamp;
 
@@ -35,7 +35,7 @@ pub fn locust(run: &RunRecord, test: &TestRecord, prefix: &str) -> Vec<Artefact>
             &format!("{prefix}_failures.csv"),
             table(FAILURES, failures(run, test)),
         ),
-        // A script's exceptions are failed checks or requests; the record has none apart from those.
+        // Exceptions of a script are failed checks or requests; the record has no others.
         artefact(
             &format!("{prefix}_exceptions.csv"),
             table(EXCEPTIONS, Vec::new()),
@@ -43,7 +43,7 @@ pub fn locust(run: &RunRecord, test: &TestRecord, prefix: &str) -> Vec<Artefact>
     ]
 }
 
-/// As Python's csv module writes it: quotes where they are needed, lines that end with CR LF.
+/// The format of Python's csv module: quotes if needed, lines that end with CR LF.
 fn table(header: &str, rows: Vec<Vec<String>>) -> String {
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
@@ -67,7 +67,7 @@ fn or_missing(value: Option<f64>) -> String {
 fn percentiles(of: impl Fn(&str) -> Option<f64>) -> impl Iterator<Item = String> {
     PERCENTILES
         .into_iter()
-        // Locust's files have no 60 %.
+        // Locust's files have no 60th percentile.
         .filter(|(key, _)| *key != "p60")
         .map(move |(key, _)| or_missing(of(key)))
 }
@@ -126,7 +126,7 @@ fn epoch(began: Timestamp, after_s: f64) -> i64 {
     began.as_second() + after_s as i64
 }
 
-/// What the seconds until now add up to.
+/// Totals of the seconds so far.
 #[derive(Default)]
 struct SoFar {
     requests: u64,
@@ -179,7 +179,7 @@ fn history_row(second: &Second, so_far: &SoFar, at: Option<i64>) -> Vec<String> 
 
 fn failures(run: &RunRecord, test: &TestRecord) -> Vec<Vec<String>> {
     let began = run.began.parse::<Timestamp>().ok();
-    // To the second, as Locust writes it.
+    // To the second, as in Locust.
     let at = |after_s: f64| {
         let at = began
             .and_then(|began| Timestamp::from_second(epoch(began, test.begin_s + after_s)).ok());

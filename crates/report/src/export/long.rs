@@ -1,4 +1,4 @@
-//! All figures of a run in one long table: one figure a row.
+//! All figures of a run in one long table, one figure per row.
 
 use csv::Writer;
 
@@ -8,8 +8,8 @@ const HEADER: [&str; 11] = [
     "run", "test", "scope", "phase", "at_s", "class", "method", "name", "figure", "unit", "value",
 ];
 
-/// The table. A figure that was not measured has no row. Percentiles are by the record's method, which
-/// the first row states.
+/// The table. Figures that were not measured have no row. Percentiles use the record's method, which the
+/// first row states.
 pub fn long(run: &RunRecord) -> String {
     let mut writer = Writer::from_writer(Vec::new());
     let mut rows = Rows {
@@ -38,7 +38,7 @@ pub fn long(run: &RunRecord) -> String {
     String::from_utf8(bytes).expect("only text was written")
 }
 
-/// Where a figure belongs.
+/// The position of a figure.
 #[derive(Clone, Copy, Default)]
 struct Place<'a> {
     test: &'a str,

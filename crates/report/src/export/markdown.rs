@@ -9,7 +9,7 @@ use crate::escape::{clipped, markdown as escape};
 use crate::record::{RunRecord, TestRecord};
 use crate::table::Table;
 
-/// The verdict and why, and the tables of each test.
+/// The verdict with its reasons, and the tables of each test.
 pub fn markdown(run: &RunRecord) -> String {
     let limits = &Limits::LEVELS[2];
     let mut text = format!(

@@ -1,4 +1,4 @@
-//! A record in the formats of others: Markdown, JUnit, CSV, and the views of the documents.
+//! A record in other formats: Markdown, JUnit, CSV, and the views of the documents.
 
 mod junit;
 mod locust;
@@ -20,12 +20,12 @@ use crate::view::{self, Baseline};
 /// A file to be written beside `report.json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artefact {
-    /// Without a folder.
+    /// The name without a folder.
     pub name: String,
     pub bytes: Vec<u8>,
 }
 
-/// What a record can be made into; the names are those of a suite's `views`.
+/// The formats of a record; the names are those of a suite's `views`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
     Html,
@@ -75,12 +75,12 @@ impl Format {
         }
     }
 
-    /// The files of a run in this format; without a baseline, where the format compares with one.
+    /// The files of a run in this format, without a baseline for comparison.
     pub fn artefacts(self, run: &RunRecord) -> Vec<Artefact> {
         self.artefacts_beside(run, None)
     }
 
-    /// The files of a run in this format, with the summary that its folder keeps of the baseline.
+    /// The files of a run in this format, with the summary of the baseline from its folder.
     pub fn artefacts_beside(self, run: &RunRecord, baseline: Option<&Baseline>) -> Vec<Artefact> {
         match self {
             Self::Html => vec![artefact("report.html", page::page(run))],
@@ -107,7 +107,7 @@ impl Format {
     }
 }
 
-/// It is not the name of a format.
+/// The text is not the name of a format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not a format; use html, markdown, junit, csv, json, detectors, acso, aiaas, acis, agent360 or rules"
@@ -143,8 +143,8 @@ fn csv(run: &RunRecord) -> Vec<Artefact> {
     files
 }
 
-/// Each test with a prefix of its own for file names: `alone` for a single one, else its title as far as
-/// a file name can hold it.
+/// Each test with a prefix for file names: `alone` for a single test, otherwise its title as far as a file
+/// name permits.
 pub(crate) fn prefixes<'a>(run: &'a RunRecord, alone: &str) -> Vec<(String, &'a TestRecord)> {
     if let [test] = run.tests.as_slice() {
         return vec![(alone.to_owned(), test)];
@@ -179,7 +179,7 @@ fn file_name(title: &str) -> String {
     }
 }
 
-/// The time at which the run began, for file names: `20260814T093000Z`.
+/// The start of the run, for file names: `20260814T093000Z`.
 fn stamp(run: &RunRecord) -> String {
     let digits = run.began.split('.').next().unwrap_or_default();
     let stamp: String = digits.chars().filter(char::is_ascii_alphanumeric).collect();

@@ -1,6 +1,6 @@
-//! The page of a run that goes on: what the report shows, in parts that are replaced as they change.
+//! The page of a run in progress: the content of the report, in parts that are replaced as they change.
 //!
-//! Without a script the page loads itself again; `live.js` takes the parts from a stream instead.
+//! Without scripting the page reloads itself; `live.js` receives the parts from a stream instead.
 
 use std::fmt::Write as _;
 
@@ -12,10 +12,10 @@ use crate::number::seconds;
 use crate::record::{RunRecord, TestRecord};
 use crate::table::Table;
 
-/// The script that takes the parts of a page from the stream.
+/// The script that receives the parts of a page from the stream.
 pub const SCRIPT: &str = include_str!("live.js");
 
-/// What is shown of a run that goes on.
+/// The displayed part of a run in progress.
 const LIMITS: Limits = Limits {
     tests: 1,
     overview: 60,
@@ -26,30 +26,30 @@ const LIMITS: Limits = Limits {
     text: 160,
 };
 
-/// What only the run itself knows.
+/// Data that is only available during the run.
 #[derive(Debug, Clone, Default)]
 pub struct Live {
     /// Such as `running`.
     pub state: String,
     pub is_over: bool,
-    /// Whether the last test of the record goes on.
+    /// Whether the last test of the record is in progress.
     pub has_test: bool,
-    /// Sentences of note, such as how many readers were dropped.
+    /// Notes, such as the number of disconnected readers.
     pub notes: Vec<String>,
-    /// How often the parts change.
+    /// Interval of changes.
     pub period_s: f64,
     /// The form by which the run is controlled.
     pub controls: Option<Controls>,
-    /// Where the page leads to: name and address.
+    /// Links of the page: name and address.
     pub links: Vec<(&'static str, &'static str)>,
 }
 
-/// What can be done to a run by hand.
+/// The manual controls of a run.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Controls {
-    /// It waits for its start.
+    /// Whether the run waits for its start.
     pub can_start: bool,
-    /// Its users can be set.
+    /// Whether its users can be set.
     pub can_set_users: bool,
     pub can_stop: bool,
     pub users: u64,
@@ -59,7 +59,7 @@ pub struct Controls {
 /// The whole page.
 pub fn page(run: &RunRecord, live: &Live) -> String {
     let period = live.period_s.ceil().max(1.0);
-    // A script takes the parts instead.
+    // A script receives the parts instead.
     let extra = if live.is_over {
         String::new()
     } else {
@@ -88,7 +88,7 @@ pub fn page(run: &RunRecord, live: &Live) -> String {
     html
 }
 
-/// What changes while the run goes on: elements with ids, each of which replaces the one before.
+/// The changing parts of the page: elements with ids, each of which replaces its previous version.
 pub fn parts(run: &RunRecord, live: &Live) -> String {
     let mut html = String::new();
     status(run, live, &mut html);
@@ -161,7 +161,7 @@ fn measured_parts(run: &RunRecord, live: &Live, html: &mut String) {
     }
 }
 
-/// The parts of a test; a page has all of them from its start, so that each can be replaced.
+/// The parts of a test; a page contains all of them from its start, so that each can be replaced.
 const PARTS: [&str; 6] = ["title", "keys", "asked", "charts", "endpoints", "checks"];
 
 fn test_parts(test: &TestRecord, live: &Live, html: &mut String) {
@@ -223,7 +223,7 @@ fn tables(id: &str, title: &str, tables: &[Table], html: &mut String) {
 fn form(controls: Controls, html: &mut String) {
     if controls.can_start || controls.can_set_users {
         html.push_str("<form class=\"controls\" method=\"post\" action=\"swarm\">");
-        // A run that waits begins as it was planned.
+        // A run that waits begins as planned.
         if controls.can_set_users && !controls.can_start {
             let _ = write!(
                 html,

@@ -1,4 +1,4 @@
-//! The run as one HTML file: no network, no script.
+//! The run as one HTML file, without network access or scripts.
 
 pub mod live;
 mod several;
@@ -13,17 +13,17 @@ use crate::escape::{clipped, escape};
 use crate::number::seconds;
 use crate::record::RunRecord;
 
-/// The largest page, in bytes.
+/// Maximum size of a page, in bytes.
 pub const LARGEST: usize = 2_000_000;
 
 const STYLE: &str = include_str!("style.css");
 
-/// The run as a page. What would make it too large is folded into counts, and the page says so.
+/// The run as a page. Content that would make it too large is folded into counts, which the page states.
 pub fn page(run: &RunRecord) -> String {
     small_enough(run, &|html| tail(&run.run, html))
 }
 
-/// The same of a run that left no record: nothing else can be made of it later.
+/// The same for a run without a record, from which no other report can be made later.
 pub fn page_alone(run: &RunRecord) -> String {
     small_enough(run, &tail_alone)
 }
@@ -40,7 +40,7 @@ fn small_enough(run: &RunRecord, tail: &dyn Fn(&mut String)) -> String {
     html
 }
 
-/// All but the end.
+/// Everything except the end.
 fn render(run: &RunRecord, limits: &Limits) -> String {
     let title = format!("{} · {}", run.suite, run.outcome.word().to_lowercase());
     let mut html = head(&title);
@@ -117,7 +117,7 @@ fn tail_alone(html: &mut String) {
     html.push_str("<footer></footer>\n</body>\n</html>\n");
 }
 
-/// The verdict and why, on top.
+/// The verdict and its reasons, on top.
 fn verdict(run: &RunRecord, limits: &Limits, html: &mut String) {
     let (_, mark) = overview::outcome(run.outcome);
     let _ = writeln!(
@@ -163,7 +163,7 @@ fn verdict(run: &RunRecord, limits: &Limits, html: &mut String) {
     html.push_str("</ul></div>\n");
 }
 
-/// The tests with details: those that did not pass, then the others, in the order in which they ran.
+/// The tests with details: those that did not pass, then the others, in the order of execution.
 fn shown(run: &RunRecord, limits: &Limits) -> Vec<usize> {
     let mut order: Vec<usize> = (0..run.tests.len()).collect();
     order.sort_by_key(|at| run.tests[*at].outcome == crate::Outcome::Passed);

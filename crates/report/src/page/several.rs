@@ -11,7 +11,7 @@ use crate::number::{DASH, count, figure, or_dash, percent};
 use crate::record::{RunRecord, Second, TestRecord};
 use crate::table::{Cell, Table};
 
-/// Runs that can be told apart by colour.
+/// Maximum number of runs that colours can distinguish.
 pub const MOST: usize = 6;
 
 /// Up to [`MOST`] runs on one page: their verdicts, and each test's figures and curves side by side.
@@ -83,7 +83,7 @@ fn test(runs: &[RunRecord], title: &str, at: usize, limits: &Limits, html: &mut 
     html.push_str("</div></section>\n");
 }
 
-/// A figure of a test: its name, and how it is written.
+/// A figure of a test: its name, and its format.
 type Figure = (
     &'static str,
     fn(&TestRecord) -> Option<f64>,

@@ -75,7 +75,7 @@ pub fn section(test: &TestRecord, at: usize, limits: &Limits, html: &mut String)
     html.push_str("</section>\n");
 }
 
-/// What kind of test it was.
+/// The kind of the test.
 fn about(test: &TestRecord) -> String {
     let mut about = format!("{} model, {}", test.model, test.content);
     if !test.classes.is_empty() {
@@ -106,7 +106,7 @@ pub(super) fn key_figures(test: &TestRecord, html: &mut String) {
     html.push_str("</dl>");
 }
 
-/// A heading and its tables; nothing where all are empty.
+/// A heading and its tables; nothing if all are empty.
 fn part(html: &mut String, title: &str, tables: &[Table]) {
     if tables.iter().all(Table::is_empty) {
         return;

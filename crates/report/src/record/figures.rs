@@ -1,4 +1,4 @@
-//! What was measured of a set of requests.
+//! The measurements of a set of requests.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ pub struct Figures {
     /// The length of the window.
     pub seconds: f64,
     pub requests: u64,
-    /// Requests that failed: a status of 400 or more, no answer, or the class's own check.
+    /// Requests that failed: a status of 400 or more, no response, or a failed check of the class.
     pub failures: u64,
     /// Requests per second, failures included; `null` for an empty window.
     pub requests_per_s: Option<f64>,
-    /// Of all requests, timed from when they were sent; `null` without requests.
+    /// Latency of all requests, from the time of sending; `null` without requests.
     pub latency: Option<Latency>,
-    /// The same, timed from when they should have been sent; only of open tests.
+    /// Latency from the planned time of sending; only for open tests.
     pub intended_latency: Option<Latency>,
     /// The mean number of users in the window.
     pub users: Option<f64>,
@@ -34,11 +34,11 @@ pub struct Latency {
     pub max: f64,
     /// By percentile, such as `"p50"`, `"p95"`, `"p99.9"`.
     pub percentiles: BTreeMap<String, f64>,
-    /// 95 % confidence intervals by percentile, where there are enough requests.
+    /// 95 % confidence intervals by percentile, if there are enough requests.
     pub intervals: BTreeMap<String, [f64; 2]>,
 }
 
-/// The percentiles that a record holds, with their keys in ascending order.
+/// The percentiles in a record, with their keys in ascending order.
 pub const PERCENTILES: [(&str, f64); 12] = [
     ("p50", 0.5),
     ("p60", 0.6),
@@ -62,14 +62,14 @@ pub struct Endpoint {
     pub name: String,
     pub class: Option<String>,
     pub figures: Figures,
-    /// Requests by status, `"0"` for those without an answer.
+    /// Requests by status, `"0"` for those without a response.
     pub statuses: BTreeMap<String, u64>,
     /// Failed requests by message, the most frequent first.
     pub errors: Vec<(String, u64)>,
-    /// By message: when it came first and last, in seconds from the start of the test.
+    /// The first and the last occurrence of each message, in seconds from the start of the test.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub error_times: BTreeMap<String, [f64; 2]>,
-    /// The seconds that had requests; of the busiest endpoints of a test.
+    /// The seconds that had requests; only for the busiest endpoints of a test.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seconds: Vec<EndpointSecond>,
 }
@@ -101,7 +101,7 @@ pub struct Second {
     pub dropped_iterations: u64,
 }
 
-/// The method and the name of requests; a name that begins with its method stands alone.
+/// The method and the name of requests; a name that begins with its method is used alone.
 pub fn route(method: &str, name: &str) -> String {
     let has_method = name
         .strip_prefix(method)

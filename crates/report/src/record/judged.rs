@@ -1,4 +1,4 @@
-//! How what was measured was judged.
+//! The judgement of the measurements.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Outcome;
 use crate::number::more_requests;
 
-/// Whether one thing that was asked holds.
+/// Whether a single requirement is met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
@@ -15,13 +15,13 @@ pub enum Standing {
     Crossed,
     /// The confidence interval contains the bound.
     Inconclusive,
-    /// Nothing was measured that it could be judged by.
+    /// There are no measurements to judge it by.
     NoData,
-    /// Measured and shown, decided by nothing.
+    /// Measured and shown, without a requirement.
     Reported,
 }
 
-/// One thing that was asked of a test, and the answer.
+/// A requirement of a test, and its result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Judgement {
     /// Unique within the run, such as `load.p95_ms`; `sparring explain` takes it.
@@ -40,10 +40,11 @@ pub struct Judgement {
     pub unit: String,
     /// The reached grade, for graded figures.
     pub grade: Option<String>,
-    /// How many more requests would decide it, where it is inconclusive; or prove it, where the sample alone decides.
+    /// The number of further requests that would decide it if it is inconclusive, or prove it if it is decided by the
+    /// sample alone.
     pub needs_more: Option<u64>,
-    /// Of a threshold that the sample alone decides, as k6 does: whether the whole interval says the same. Absent where
-    /// no interval can: of counts, and of the largest and smallest value.
+    /// For a threshold that is decided by the sample alone, as in k6: whether the whole interval leads to the same
+    /// result. Absent if there is no interval: for counts, and for maximum and minimum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proved: Option<bool>,
     /// The rule by which it was decided, with its source.
@@ -60,7 +61,7 @@ pub enum Severity {
     Critical,
 }
 
-/// What a rule found, and what to do about it.
+/// A finding of a rule, and the recommended action.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// Unique within the run.
@@ -70,17 +71,17 @@ pub struct Finding {
     pub severity: Severity,
     /// One sentence.
     pub text: String,
-    /// The figures that the rule read.
+    /// The figures used by the rule.
     pub evidence: Value,
     /// Start and end of the window, seconds from the start of the test.
     pub window_s: Option<[f64; 2]>,
-    /// What to do.
+    /// The recommended action.
     pub action: String,
-    /// What would show that the finding is wrong.
+    /// The observation that would refute the finding.
     pub falsified_by: String,
 }
 
-/// What the analysis found beside what a simulated target knows.
+/// A result of the analysis, and the truth of a simulated target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FoundAndTrue {
     /// `capacity_per_s`, `bottleneck`, `knee_users`, `sigma`, `kappa`, `leak_bytes_per_s`, `hit_ratio`, ….
@@ -89,11 +90,11 @@ pub struct FoundAndTrue {
     pub interval: Option<[f64; 2]>,
     #[serde(rename = "true")]
     pub truth: Value,
-    /// Whether the truth is what was found, or lies in its interval. This judges the analysis, never the target.
+    /// Whether the truth equals the result, or is in its interval. This judges the analysis, never the target.
     pub agrees: Option<bool>,
 }
 
-/// How far the measurement itself can be trusted.
+/// The trustworthiness of the measurement itself.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -116,7 +117,8 @@ pub struct LedgerEntry {
 }
 
 impl Judgement {
-    /// What a threshold that the sample decides is worth: `proved`, or `not proved` with what would prove it.
+    /// The status of a threshold that is decided by the sample: `proved`, or `not proved` with the
+    /// requirements of a proof.
     pub fn proof(&self) -> Option<String> {
         let more = |more: u64| format!("not proved: needs {}", more_requests(more));
         Some(match (self.proved?, self.needs_more) {
@@ -128,7 +130,7 @@ impl Judgement {
 }
 
 impl Standing {
-    /// As people read it.
+    /// The word for people.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Held => "held",
@@ -139,7 +141,7 @@ impl Standing {
         }
     }
 
-    /// What a test comes to of which this is the worst.
+    /// The outcome of a test of which this is the worst standing.
     pub const fn outcome(self) -> Outcome {
         match self {
             Self::Held | Self::Reported => Outcome::Passed,

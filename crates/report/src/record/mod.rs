@@ -1,4 +1,4 @@
-//! What a run measured and how it was judged: the content of `report.json`.
+//! The measurements of a run and their judgement: the content of `report.json`.
 //!
 //! Times of day are RFC 3339 in UTC; durations and offsets are seconds; latencies are milliseconds;
 //! shares are ratios from 0 to 1; sizes are bytes. A figure that was not measured is `null`, never 0.
@@ -23,14 +23,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The version of the format. A reader refuses what is newer.
+/// The version of the format. Readers reject newer versions.
 pub const SCHEMA: u32 = 1;
 
 /// How percentiles are computed from histograms: the smallest recorded value that at least this share of
 /// the values does not exceed (rank method).
 pub const PERCENTILE_METHOD: &str = "rank";
 
-/// The method of a record in words: its name, and its definition where it is known.
+/// The method of a record in words: its name, and its definition if it is known.
 pub fn percentile_definition(method: &str) -> String {
     let definition = match method {
         "rank" => Definition::Rank,
@@ -59,7 +59,7 @@ pub struct RunRecord {
     pub duration_s: f64,
     /// False when the run ended before its planned end.
     pub complete: bool,
-    /// Why the run is not complete.
+    /// The reason why the run is not complete.
     pub incomplete_because: Option<String>,
     /// The titles of the planned tests that did not run, in the order of the plan.
     #[serde(default)]
@@ -69,18 +69,19 @@ pub struct RunRecord {
     pub seed: Option<u64>,
     /// SHA-256 of the plan's JSON, in hexadecimal.
     pub plan_hash: String,
-    /// The files of the run's folder that its numbers can be computed from again, with their SHA-256 in hexadecimal.
+    /// The files in the run's folder from which its numbers can be computed again, with their SHA-256 in
+    /// hexadecimal.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub evidence: IndexMap<String, String>,
     pub percentile_method: String,
     pub target: Target,
     pub generator: Generator,
-    /// Settings from the environment that the run obeyed or recorded.
+    /// Environment variables that affected the run or were recorded.
     pub environment: IndexMap<String, String>,
     pub tests: Vec<TestRecord>,
 }
 
-/// What was tested.
+/// The target under test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Target {
     /// The system's name, or the URL of a service.
@@ -88,11 +89,11 @@ pub struct Target {
     pub base_url: String,
     /// True for a simulated system, and for the embedded stack's mock detectors.
     pub simulated: bool,
-    /// The revision of the system's document, or the version that the service states.
+    /// The revision of the system's document, or the version reported by the service.
     pub revision: Option<String>,
 }
 
-/// What generated the load, and on which machine: the testbed that baselines are keyed by.
+/// The load generator and its machine: the testbed, which is part of the key of baselines.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Generator {
     pub name: String,
@@ -120,20 +121,20 @@ pub struct TestRecord {
     pub duration_s: f64,
     pub complete: bool,
     pub outcome: Outcome,
-    /// The sentences that say why, the most severe first.
+    /// The reasons for the outcome as sentences, the most severe first.
     pub reasons: Vec<String>,
     pub phases: Vec<PhaseRecord>,
-    /// The whole test, all endpoints together.
+    /// Figures of the whole test, over all endpoints.
     pub figures: Figures,
-    /// The whole test by endpoint.
+    /// Figures of the whole test by endpoint.
     pub endpoints: Vec<Endpoint>,
     /// One entry a second.
     pub seconds: Vec<Second>,
-    /// What one user of each class met while the system rested: one entry for each second that had such probes. They are
-    /// in no other figure.
+    /// The requests that one user of each class sent while the system rested: one entry for each second with such
+    /// probes. No other figure includes them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<Second>,
-    /// What thresholds ask about beside all requests.
+    /// Series of the metrics that thresholds use, in addition to all requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<ThresholdSeries>,
     pub observed: Observed,
@@ -147,11 +148,11 @@ pub struct TestRecord {
     pub k6_summary: Value,
     /// Locust's own figures, with `--with-locust`.
     pub locust_result: Option<Value>,
-    /// What an analysis of the whole test computed: `usl`, `knee`, `search`, `soak`, `drill`, ….
+    /// Results of the analyses of the whole test: `usl`, `knee`, `search`, `soak`, `drill`, ….
     pub analysis: IndexMap<String, Value>,
 }
 
-/// What happened in one phase.
+/// A phase of a test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PhaseRecord {
     pub name: String,
@@ -169,7 +170,7 @@ pub struct PhaseRecord {
     pub endpoints: Vec<Endpoint>,
 }
 
-/// How often a check of a script held.
+/// A check of a script, and how often it held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
     pub name: String,
@@ -209,7 +210,7 @@ impl RunRecord {
         }
     }
 
-    /// Whether the outcome is that of the worst test. Otherwise the run itself came to it: it was
+    /// Whether the outcome is that of the worst test. Otherwise it belongs to the run itself: it was
     /// interrupted between two tests, or a test could not begin.
     pub fn is_decided_by_its_tests(&self) -> bool {
         let outcomes = self.tests.iter().map(|test| test.outcome);

@@ -1,4 +1,4 @@
-//! What was watched beside the requests.
+//! Observations beside the requests.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use serde_json::Value;
 /// Samples and events of a test.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Observed {
-    /// Where the target's figures come from: `simulated`, `cgroup`, `pid`, `host`, `prometheus`.
+    /// The source of the target's figures: `simulated`, `cgroup`, `pid`, `host`, `prometheus`.
     pub target_source: Option<String>,
     pub target: Vec<ResourceSample>,
     /// The driver's own process.
     pub generator: Vec<ResourceSample>,
-    /// The process that plays a simulated target: never shown as the target's.
+    /// The process of a simulated target, which is never shown as the target's resources.
     pub simulator: Vec<ResourceSample>,
     pub events: Vec<Event>,
 }
@@ -24,12 +24,12 @@ pub struct Observed {
 pub struct ResourceSample {
     /// Seconds from the start of the test.
     pub at_s: f64,
-    /// The host or part, where there are several.
+    /// The host or part, if there are several.
     pub host: Option<String>,
-    /// Busy cores / cores that may be used.
+    /// Busy cores / available cores.
     pub cpu_ratio: Option<f64>,
     pub cpu_cores: Option<f64>,
-    /// Memory in use / memory that may be used.
+    /// Memory in use / available memory.
     pub memory_ratio: Option<f64>,
     pub memory_bytes: Option<u64>,
     pub disk_read_bytes_per_s: Option<f64>,
@@ -48,7 +48,7 @@ pub struct ResourceSample {
     pub other: BTreeMap<String, f64>,
 }
 
-/// Something that happened during a test.
+/// An event during a test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// Seconds from the start of the test.
@@ -56,7 +56,7 @@ pub struct Event {
     pub kind: EventKind,
     /// One sentence.
     pub text: String,
-    /// What programs read of it.
+    /// The data of the event for programs.
     pub detail: Value,
 }
 

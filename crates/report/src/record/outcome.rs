@@ -1,4 +1,4 @@
-//! What a test or a run comes to.
+//! The outcome of a test or a run.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Passed,
-    /// Worse than the run that it was compared with.
+    /// Worse than the run with which it was compared.
     Regression,
     /// Too few requests to decide, or not steady.
     Inconclusive,
@@ -16,11 +16,11 @@ pub enum Outcome {
     ThresholdsCrossed,
     /// The measurement itself cannot be trusted, or there is none.
     Untrusted,
-    /// Stopped by a signal; what was measured so far is kept.
+    /// Stopped by a signal; the measurements so far are kept.
     Interrupted,
-    /// The command line or a file is wrong.
+    /// The command line or a file has errors.
     Usage,
-    /// A failure of the program or its surroundings.
+    /// A failure of the program or its environment.
     Internal,
 }
 
@@ -39,7 +39,7 @@ impl Outcome {
         }
     }
 
-    /// The order in which one of several outcomes wins: the lower, the worse.
+    /// The order of severity: the lower, the worse.
     const fn rank(self) -> u8 {
         match self {
             Self::Interrupted => 0,

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{RunRecord, SCHEMA};
 
-/// Why a text is not the record of a run.
+/// The reason why a text is not the record of a run.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// With the line and column, and the field as far as it is known.
@@ -15,7 +15,7 @@ pub enum ReadError {
     Newer { found: u64 },
 }
 
-/// What is read first, whatever the rest looks like.
+/// The version, which is read independently of the other fields.
 #[derive(Deserialize)]
 struct Version {
     schema: u64,

@@ -1,4 +1,4 @@
-//! What thresholds ask about beside all requests.
+//! Series of the metrics that thresholds use, in addition to all requests.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A metric that a threshold asks about, or the part of one that has certain tags, by second.
+/// A metric of a threshold, or its sub-metric with certain tags, by second.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ThresholdSeries {
-    /// As the threshold names it, such as `http_req_duration{name:GET /a}`.
+    /// The name in the threshold, such as `http_req_duration{name:GET /a}`.
     pub metric: String,
     /// The metric without its tags.
     pub base: String,
@@ -17,11 +17,11 @@ pub struct ThresholdSeries {
     pub tags: BTreeMap<String, String>,
     /// `counter`, `gauge`, `rate` or `trend`.
     pub kind: String,
-    /// What its values are: `time` (milliseconds), `data` (bytes) or `default`.
+    /// The kind of its values: `time` (milliseconds), `data` (bytes) or `default`.
     pub contains: String,
-    /// The component whose service-level row asks.
+    /// The component whose service-level row uses it.
     pub component: Option<String>,
-    /// By aggregate, such as `p(95)`, the value of each second; of a counter's `count` what it had come to.
+    /// By aggregate, such as `p(95)`, the value of each second; for a counter's `count`, the total so far.
     pub seconds: IndexMap<String, Vec<Option<f64>>>,
 }
 

@@ -1,4 +1,4 @@
-//! Numbers that look random and are always the same.
+//! Deterministic pseudo-random numbers.
 
 /// A pseudo-random sequence (SplitMix64).
 pub struct Draws(u64);

@@ -1,4 +1,4 @@
-//! What a judge says of the invented runs.
+//! The judgements of the fictitious runs.
 
 use serde_json::json;
 

@@ -1,9 +1,9 @@
-//! A test's figures against each other.
+//! Checks the consistency of a test's figures.
 
 use super::{Computed, Verified};
 use crate::record::{Endpoint, Figures, Latency, PERCENTILES, Second, TestRecord};
 
-/// Of rates, which are quotients of recorded numbers.
+/// Tolerance of rates, which are quotients of recorded numbers.
 const SLACK: f64 = 1e-6;
 
 pub fn test(test: &TestRecord, path: &str, verified: &mut Verified) {
@@ -44,7 +44,7 @@ pub fn test(test: &TestRecord, path: &str, verified: &mut Verified) {
     }
 }
 
-/// Whether phases share times, as those of drills may.
+/// Whether phases overlap, as those of drills may.
 fn overlap(test: &TestRecord) -> bool {
     test.phases
         .windows(2)
@@ -92,7 +92,7 @@ fn figures(figures: &Figures, path: &str, verified: &mut Verified) {
     }
 }
 
-/// Percentiles ascend between the smallest and the largest value, within their intervals.
+/// Checks that percentiles ascend between the smallest and the largest value, within their intervals.
 fn latency(latency: &Latency, path: &str, verified: &mut Verified) {
     // A histogram of three digits may round the ends.
     let slack = 0.002 * latency.max.abs() + 1e-6;

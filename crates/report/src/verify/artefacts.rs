@@ -1,4 +1,4 @@
-//! The files beside `report.json`: what it was made from, and what was made from it.
+//! The files beside `report.json`: its sources, and the files derived from it.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use crate::export::Format;
 use crate::record::{Endpoint, RunRecord, TestRecord};
 use crate::view::Baseline;
 
-/// Rows that are named where a table differs; the rest is counted.
+/// Maximum number of rows that are listed if a table differs; the rest is counted.
 const NAMED: usize = 20;
 
-/// What samples say of one endpoint.
+/// The totals of one endpoint in the samples.
 #[derive(Default)]
 struct Sum {
     requests: u64,
@@ -23,7 +23,7 @@ struct Sum {
     mean_sum_ms: f64,
 }
 
-/// The columns of `samples.csv` that are read.
+/// The columns of `samples.csv` that are used.
 const COLUMNS: [&str; 9] = [
     "test", "method", "name", "class", "status", "failed", "requests", "mean_ms", "max_ms",
 ];
@@ -31,7 +31,7 @@ const COLUMNS: [&str; 9] = [
 /// By test; within it by method, name, class.
 type Sums = BTreeMap<String, BTreeMap<(String, String, String), Sum>>;
 
-/// Counts, largest and mean latencies of each endpoint against `samples.csv`.
+/// Compares counts, maximum and mean latencies of each endpoint with `samples.csv`.
 pub fn samples(run: &RunRecord, file: &dyn Fn(&str) -> Option<Vec<u8>>, verified: &mut Verified) {
     let Some(bytes) = file("samples.csv") else {
         verified
@@ -166,7 +166,7 @@ fn endpoint_samples(endpoint: &Endpoint, sum: &Sum, path: &str, verified: &mut V
     }
 }
 
-/// The plan's hash against `plan.json`.
+/// Compares the plan's hash with `plan.json`.
 pub fn plan(run: &RunRecord, file: &dyn Fn(&str) -> Option<Vec<u8>>, verified: &mut Verified) {
     let Some(bytes) = file("plan.json") else {
         verified
@@ -191,7 +191,8 @@ pub fn plan(run: &RunRecord, file: &dyn Fn(&str) -> Option<Vec<u8>>, verified: &
     }
 }
 
-/// What was made from the record, made again. The long table names the figures that differ.
+/// Derives files from the record again and compares them. For the long table, the differing figures are
+/// listed.
 pub fn rendered(run: &RunRecord, file: &dyn Fn(&str) -> Option<Vec<u8>>, verified: &mut Verified) {
     let baseline = file(Baseline::FILE).and_then(|bytes| Baseline::read(&bytes));
     for format in Format::ALL
@@ -218,7 +219,7 @@ pub fn rendered(run: &RunRecord, file: &dyn Fn(&str) -> Option<Vec<u8>>, verifie
     }
 }
 
-/// The rows of the long table that are not what the record gives.
+/// The rows of the long table that differ from the record's.
 fn rows(found: &[u8], made: &[u8], verified: &mut Verified) {
     let (found, made) = (table(found), table(made));
     let mut differing = Vec::new();
@@ -252,7 +253,7 @@ fn rows(found: &[u8], made: &[u8], verified: &mut Verified) {
     }
 }
 
-/// The rows by all but their last field. Equal keys are numbered.
+/// The rows by all of their fields except the last. Equal keys are numbered.
 fn table(bytes: &[u8]) -> BTreeMap<String, String> {
     let mut rows = BTreeMap::new();
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);

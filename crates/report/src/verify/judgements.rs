@@ -1,10 +1,10 @@
-//! Standings against what was measured, and the outcome against the standings.
+//! Checks standings against measurements, and the outcome against the standings.
 
 use super::{Computed, Verified};
 use crate::alerting;
 use crate::record::{Conclusion, Figures, Judgement, Outcome, Standing, TestRecord};
 
-/// Of measured values, which may have been taken from a histogram once more.
+/// Tolerance of measured values, which may come from another histogram.
 const SLACK: f64 = 1e-6;
 
 pub fn test(test: &TestRecord, path: &str, verified: &mut Verified) {
@@ -52,7 +52,7 @@ pub fn test(test: &TestRecord, path: &str, verified: &mut Verified) {
     );
 }
 
-/// Which values are good, as far as the question says.
+/// Which values are good, as far as the requirement states it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Good {
     Below,
@@ -92,7 +92,7 @@ fn standing(judgement: &Judgement, path: &str, verified: &mut Verified) {
     let (Some(bound), Some(good)) = (judgement.bound, good(&judgement.asked)) else {
         return;
     };
-    // Equality belongs to either side: the question may say "at most".
+    // Equality belongs to either side: the requirement may be "at most".
     let is_good = |value: f64| match good {
         Good::Below => value <= bound,
         Good::Above => value >= bound,
@@ -119,7 +119,7 @@ fn standing(judgement: &Judgement, path: &str, verified: &mut Verified) {
     }
 }
 
-/// The measured value where its question names a figure of the test or of a phase.
+/// The measured value, if the requirement names a figure of the test or of a phase.
 fn measured(test: &TestRecord, judgement: &Judgement, path: &str, verified: &mut Verified) {
     let figures = match &judgement.phase {
         None => &test.figures,
@@ -130,7 +130,7 @@ fn measured(test: &TestRecord, judgement: &Judgement, path: &str, verified: &mut
             .collect::<Vec<_>>()[..]
         {
             [phase] => &phase.figures,
-            // None, or several of that name.
+            // None, or several with that name.
             _ => return,
         },
     };
@@ -153,7 +153,7 @@ fn measured(test: &TestRecord, judgement: &Judgement, path: &str, verified: &mut
     verified.close(path, recorded, &computed);
 }
 
-/// A figure by the names that questions have for it; `None` for one of something else.
+/// A figure by its name in requirements; `None` for other names.
 fn figure(figures: &Figures, name: &str, unit: &str) -> Option<f64> {
     match (name, unit) {
         ("error_rate", "ratio") => figures.error_rate(),

@@ -6,7 +6,7 @@ use super::{Computed, Verified};
 use crate::content::ladder;
 use crate::record::TestRecord;
 
-/// Of fits, whose last digits depend on the order of sums.
+/// Tolerance of fits, whose last digits depend on the order of sums.
 const SLACK: f64 = 1e-6;
 
 pub fn test(test: &TestRecord, path: &str, verified: &mut Verified) {

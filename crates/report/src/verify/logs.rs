@@ -1,4 +1,5 @@
-//! The logs of histograms (`.hlog`) beside `report.json`: percentiles and counts by endpoint and by second.
+//! Checks the histogram logs (`.hlog`) beside `report.json`: percentiles and counts by endpoint and by
+//! second.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +9,13 @@ use interval_log::{IntervalLog, Key, percentile, read};
 use super::{Computed, Verified};
 use crate::record::{Endpoint, Figures, PERCENTILES, RunRecord, TestRecord};
 
-/// Means of histograms of three digits, and percentiles of seconds, which are those of the values themselves.
+/// Tolerance of means of histograms of three digits, and of percentiles of seconds, which come from the
+/// values themselves.
 const SLACK: f64 = 0.002;
-/// Endpoints of a test that have a log.
+/// Maximum number of endpoints of a test with a log.
 const MOST_LOGS: usize = 200;
 
-/// Every log that is there against what was recorded of its endpoint.
+/// Compares every log with the record of its endpoint.
 pub fn all(run: &RunRecord, file: &dyn Fn(&str) -> Option<Vec<u8>>, verified: &mut Verified) {
     let mut missing = 0;
     for (at, test) in run.tests.iter().enumerate() {
@@ -46,7 +48,7 @@ pub fn all(run: &RunRecord, file: &dyn Fn(&str) -> Option<Vec<u8>>, verified: &m
     }
 }
 
-/// The log of an endpoint, as the run names it.
+/// The log of an endpoint, by its name in the run's folder.
 fn name(test: &TestRecord, place: usize, endpoint: &Endpoint) -> String {
     let class = endpoint.class.as_deref().unwrap_or_default();
     let name = format!("{} {} {class}", endpoint.method, endpoint.name);
@@ -66,7 +68,7 @@ fn file_name(text: &str) -> String {
     letters.take(80).collect()
 }
 
-/// When the test began: the first second with requests is known of both.
+/// The start of the test: the first second with requests is known from both.
 fn begin_ms(test: &TestRecord, logs: &[(usize, IntervalLog)]) -> Option<u64> {
     let keys = logs.iter().flat_map(|(_, log)| log.keys());
     let first_ms = keys.map(|key| key.begin_ms).min()?;
@@ -105,7 +107,7 @@ fn endpoint(
     }
 }
 
-/// The whole test against all of its logs.
+/// Compares the whole test with all of its logs.
 fn whole(
     test: &TestRecord,
     logs: &[(usize, IntervalLog)],
@@ -134,7 +136,7 @@ fn whole(
     }
 }
 
-/// One second as it was recorded, beside what was logged of it.
+/// A second of the record, and of the log.
 struct Second {
     requests: u64,
     /// The median, the 95th and the 99th percentile, in milliseconds.
@@ -153,7 +155,7 @@ impl Second {
                 continue;
             };
             let computed = micros as f64 / 1e3;
-            // A microsecond is the smallest value that a log tells apart.
+            // A microsecond is the resolution of a log.
             let holds = (recorded - computed).abs() <= SLACK * recorded.max(computed) + 0.001;
             verified.holds(&format!("{path}.{key}"), holds, || {
                 format!("is {recorded}, but its log gives {computed}")
@@ -162,13 +164,13 @@ impl Second {
     }
 }
 
-/// The places of a log's intervals by second.
+/// The indices of a log's intervals by second.
 fn by_second(log: &IntervalLog, begin_ms: u64) -> BTreeMap<u64, &Key> {
     let second = |key: &Key| (key.begin_ms.saturating_sub(begin_ms) + 500) / 1000;
     log.keys().map(|key| (second(key), key)).collect()
 }
 
-/// Counts and percentiles are exactly those of the histogram, means as far as it tells them apart.
+/// Counts and percentiles equal those of the histogram exactly, means within its precision.
 fn figures(figures: &Figures, total: &Histogram<u64>, path: &str, verified: &mut Verified) {
     verified.equal(
         &format!("{path}.requests"),
@@ -190,7 +192,7 @@ fn figures(figures: &Figures, total: &Histogram<u64>, path: &str, verified: &mut
         let Some((recorded, micros)) = recorded.zip(percentile(total, quantile)) else {
             continue;
         };
-        // A percentile is never above the largest value, which the record has exactly.
+        // A percentile never exceeds the maximum, which the record contains exactly.
         let computed = Computed {
             value: (micros as f64 / 1e3).min(latency.max),
             slack: 1e-9,

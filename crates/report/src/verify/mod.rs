@@ -1,9 +1,8 @@
-//! Every number of a record that can be computed again, computed again.
+//! Recomputes every number of a record that can be recomputed.
 //!
-//! The record is held against the one that its evidence gives ([`compare`]), number by number; against itself (totals
-//! against phases, seconds and endpoints, standings against bounds, outcomes against judgements); and against the
-//! files beside it: samples, histogram logs, and what was made from it. A number that does not fit is named by its
-//! path.
+//! The record is compared with the one computed from its evidence ([`compare`]), number by number; with itself
+//! (totals with phases, seconds and endpoints, standings with bounds, outcomes with judgements); and with the files
+//! beside it: samples, histogram logs, and derived files. A number that differs is reported with its path.
 
 mod arithmetic;
 mod artefacts;
@@ -18,7 +17,7 @@ use crate::record::{Outcome, RunRecord};
 
 pub use tree::compare;
 
-/// A number that is not what it should be.
+/// A number that differs from its expected value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
     /// Such as `tests[0].phases[1].figures.requests`.
@@ -26,21 +25,21 @@ pub struct Mismatch {
     pub text: String,
 }
 
-/// What a verification came to.
+/// The result of a verification.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Verified {
-    /// How many comparisons were made.
+    /// Number of comparisons.
     pub checked: usize,
-    /// Numbers that were computed again from what was measured.
+    /// Number of values that were computed again from the measurements.
     pub computed: usize,
-    /// Numbers that were compared with what the run had kept of its observations.
+    /// Number of values that were compared with the recorded observations.
     pub observed: usize,
     pub errors: Vec<Mismatch>,
-    /// What could not be checked, and why.
+    /// The parts that could not be checked, with the reasons.
     pub remarks: Vec<String>,
 }
 
-/// Verifies a record; `file` gives the content of a file of the run's folder.
+/// Verifies a record; `file` returns the content of a file of the run's folder.
 pub fn verify(run: &RunRecord, file: &dyn Fn(&str) -> Option<Vec<u8>>) -> Verified {
     let mut verified = Verified::default();
     for (at, test) in run.tests.iter().enumerate() {
@@ -70,7 +69,7 @@ impl Verified {
         self.errors.is_empty()
     }
 
-    /// Adds what another verification of the same run came to. A path is named once.
+    /// Adds the result of another verification of the same run. A path is listed once.
     pub fn add(&mut self, other: Self) {
         self.checked += other.checked;
         self.computed += other.computed;
@@ -93,7 +92,7 @@ impl Verified {
         }
     }
 
-    /// A count that has to be equal.
+    /// Checks that two counts are equal.
     fn equal<T: PartialEq + Display>(&mut self, path: &str, recorded: T, computed: T, from: &str) {
         let holds = recorded == computed;
         self.holds(path, holds, || {
@@ -101,7 +100,7 @@ impl Verified {
         });
     }
 
-    /// A figure that has to be equal to the computed one but for its slack.
+    /// Checks that a figure equals the computed one within its tolerance.
     fn close(&mut self, path: &str, recorded: f64, computed: &Computed<'_>) {
         let Computed { value, slack, from } = *computed;
         let scale = recorded.abs().max(value.abs()).max(1e-12);
@@ -115,8 +114,8 @@ impl Verified {
 /// A figure computed from other parts of the record.
 struct Computed<'a> {
     value: f64,
-    /// The difference that is allowed, a share.
+    /// The permitted relative difference.
     slack: f64,
-    /// What it was computed from, for messages.
+    /// The source of the computation, for messages.
     from: &'a str,
 }

@@ -1,4 +1,4 @@
-//! Every number of a report beside the same number computed again.
+//! Compares every number of a report with the recomputed one.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::Verified;
 use crate::record::RunRecord;
 
-/// What a run has observed: its numbers are compared with what the run kept of them, and come from nothing else.
+/// Observations of a run: their numbers are compared with the stored ones, and have no other source.
 const OBSERVED: [&str; 15] = [
     "schema",
     "duration_s",
@@ -24,10 +24,10 @@ const OBSERVED: [&str; 15] = [
     "].analysis.prometheus.",
     "].analysis.drill.",
 ];
-/// Differences that are named one by one.
+/// Maximum number of differences that are listed individually.
 const NAMED: usize = 200;
 
-/// Compares the JSON of `report.json` with that of the record that the run's evidence gives.
+/// Compares the JSON of `report.json` with that of the record computed from the run's evidence.
 pub fn compare(recorded: &Value, again: &Value, verified: &mut Verified) {
     let mut walk = Walk {
         verified,
@@ -41,7 +41,7 @@ pub fn compare(recorded: &Value, again: &Value, verified: &mut Verified) {
     }
 }
 
-/// The sums of the files that a run's numbers are computed from.
+/// Checks the checksums of the files from which a run's numbers are computed.
 pub fn sums(run: &RunRecord, file: &dyn Fn(&str) -> Option<Vec<u8>>, verified: &mut Verified) {
     for (name, recorded) in &run.evidence {
         let path = format!("evidence.{name}");
@@ -66,7 +66,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn values(&mut self, path: &str, recorded: Option<&Value>, again: Option<&Value>) {
-        // The sums of the evidence cannot be in the evidence.
+        // The evidence cannot contain its own checksums.
         if path == "evidence" {
             return;
         }
@@ -121,7 +121,7 @@ fn is_observed(path: &str) -> bool {
     })
 }
 
-/// A value as messages show it: what is long is cut.
+/// A value for messages; long ones are shortened.
 fn shown(value: Option<&Value>) -> String {
     const MOST: usize = 80;
     let Some(value) = value else {

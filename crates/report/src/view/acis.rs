@@ -7,7 +7,7 @@ use crate::export::{Artefact, artefact, locust, prefixes};
 use crate::number::DASH;
 use crate::record::{Figures, RunRecord, TestRecord};
 
-/// Rows of a table; the CSV files have all.
+/// Maximum number of rows of a table; the CSV files have all.
 const ROWS: usize = 500;
 
 /// One of the three tables, with the sentences below it.
@@ -35,7 +35,7 @@ fn parts(test: &TestRecord) -> Vec<Part> {
     vec![response_times(test), statistics(test), percentiles(test)]
 }
 
-/// Whole milliseconds, as the document writes them.
+/// Whole milliseconds, as in the document.
 fn ms(value: Option<f64>) -> String {
     value.map_or_else(|| DASH.to_owned(), |value| format!("{value:.0}"))
 }

@@ -9,8 +9,8 @@ use crate::record::{PhaseRecord, ResourceSample, RunRecord, TestRecord};
 /// The document's target throughput, in operations per second.
 const TARGET_PER_S: f64 = 50.0;
 
-/// All tests of the run together. The p95 is the largest of the tests', because percentiles of several
-/// tests cannot be put together.
+/// All tests of the run together. The p95 is the maximum of the tests', because percentiles of several
+/// tests cannot be combined.
 pub fn acso(run: &RunRecord) -> Value {
     let ladder = run
         .tests
@@ -65,7 +65,7 @@ fn summary(run: &RunRecord) -> Value {
 
 fn steady(run: &RunRecord) -> impl Iterator<Item = &PhaseRecord> {
     let phases = run.tests.iter().flat_map(|test| {
-        // Steps after a ladder's end, and those that were cut, are no steps of it.
+        // Steps after a ladder's end, and steps that were cut short, do not count.
         let is_ladder = test.content == "ladder";
         let phases = test.phases.iter();
         phases.filter(move |phase| phase.judged || !is_ladder)
@@ -92,7 +92,7 @@ fn resources(run: &RunRecord) -> Value {
     })
 }
 
-/// Those that were judged with the run.
+/// The indicators that were judged with the run.
 fn recorded_kpis(run: &RunRecord) -> Option<Value> {
     run.tests
         .iter()
@@ -118,14 +118,14 @@ fn kpis(run: &RunRecord, score: Option<f64>) -> Value {
     })
 }
 
-/// The mixed load, else the last part of `load`.
+/// The mixed load, otherwise the last part of `load`.
 fn load_test(run: &RunRecord) -> Option<&TestRecord> {
     let load = || run.tests.iter().filter(|test| test.name == "load");
     let mixed = load().find(|test| test.part.as_deref() == Some("mixed"));
     mixed.or_else(|| load().next_back())
 }
 
-/// The mean number of busy cores, all hosts together.
+/// The mean number of busy cores, summed over all hosts.
 fn busy_cores(test: &TestRecord) -> Option<f64> {
     let mut by_host: std::collections::BTreeMap<Option<&str>, (f64, u32)> =
         std::collections::BTreeMap::new();

@@ -1,5 +1,5 @@
-//! Agent360: the Markdown report with its headings, and its JSON records. Times are seconds, rates of
-//! errors ratios, usage of resources percentages.
+//! Agent360: the Markdown report with its headings, and its JSON records. Times are seconds, error rates
+//! ratios, resource usage percentages.
 
 use std::fmt::Write as _;
 
@@ -111,7 +111,7 @@ fn results(run: &RunRecord, test: &TestRecord) -> Value {
     })
 }
 
-/// The standard deviation of a sample; `None` below two values.
+/// The standard deviation of a sample; `None` for fewer than two values.
 fn deviation(values: &[f64]) -> Option<f64> {
     if values.len() < 2 {
         return None;
@@ -133,7 +133,7 @@ fn bottlenecks(cpu: Option<f64>, p95_s: Option<f64>) -> Vec<Value> {
     found
 }
 
-/// What the document's collector keeps, one row per second.
+/// The rows of the document's collector, one per second.
 fn rows(run: &RunRecord, test: &TestRecord) -> Vec<Value> {
     let began = run.began.parse::<Timestamp>().ok();
     test.seconds

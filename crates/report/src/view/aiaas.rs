@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{main_test, mean_and_largest, rates};
 use crate::record::{RunRecord, TestRecord};
 
-/// `performance_baseline.json`, in the document's shape: the summary of a run.
+/// `performance_baseline.json`, in the document's format: the summary of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
     pub latency: BaselineLatency,
@@ -16,10 +16,10 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Its file: among the baselines, and in the folder of a run that was compared with it.
+    /// The name of the file: among the baselines, and in the folder of a run that was compared with it.
     pub const FILE: &str = "performance_baseline.json";
 
-    /// Reads such a file; `None` where it is none.
+    /// Reads such a file; `None` if it is invalid.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
@@ -67,12 +67,12 @@ pub fn aiaas(run: &RunRecord, baseline: Option<&Baseline>) -> Value {
     })
 }
 
-/// The baseline that a run would be; `None` when it has no requests.
+/// The baseline that a run would become; `None` without requests.
 pub fn baseline(run: &RunRecord) -> Option<Baseline> {
     serde_json::from_value(summary_of(run)).ok()
 }
 
-/// The summary alone; empty where nothing was requested.
+/// The summary alone; empty without requests.
 pub(crate) fn summary_of(run: &RunRecord) -> Value {
     main_test(run).map_or_else(|| json!({}), summary)
 }
@@ -104,7 +104,7 @@ fn summary(test: &TestRecord) -> Value {
 fn alerts(test: &TestRecord, summary: &Value) -> Vec<Value> {
     let judged = test.analysis.get("alerts").and_then(Value::as_array);
     let mut alerts = judged.map_or_else(|| of_figures(test), |raised| of_latency(raised));
-    // The document asks about the current rate, that of the last second with requests.
+    // The document checks the current rate, that of the last second with requests.
     let current = summary
         .pointer("/error_rate/current")
         .and_then(Value::as_f64);
@@ -140,7 +140,7 @@ fn alerts(test: &TestRecord, summary: &Value) -> Vec<Value> {
     alerts
 }
 
-/// The alerts of latency that were raised while the test ran, each kind once: the suite says which latency is watched.
+/// The latency alerts raised during the test, each kind once: the suite determines which latency they use.
 fn of_latency(raised: &[Value]) -> Vec<Value> {
     let mut alerts: Vec<Value> = Vec::new();
     for one in raised {
@@ -153,7 +153,7 @@ fn of_latency(raised: &[Value]) -> Vec<Value> {
     alerts
 }
 
-/// The same by the figures of the whole test, where nothing judged alerts.
+/// The same from the figures of the whole test, if alerts were not judged.
 fn of_figures(test: &TestRecord) -> Vec<Value> {
     let mut alerts = Vec::new();
     for (key, limit, severity) in [

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::record::{Outcome, RunRecord, TestRecord};
 
-/// A test of several parts or cells is one entry, with its parts in `parts`; it succeeded when all did.
+/// A test with several parts or cells is one entry, with its parts in `parts`; it succeeded if all did.
 pub fn detectors(run: &RunRecord) -> Value {
     let mut by_name: IndexMap<&str, Vec<&TestRecord>> = IndexMap::new();
     for test in &run.tests {

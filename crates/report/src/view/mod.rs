@@ -1,4 +1,4 @@
-//! The reports that the five documents describe, with exactly their keys, headings and units.
+//! The reports of the five documents, with exactly their keys, headings and units.
 
 mod acis;
 mod acso;
@@ -15,8 +15,8 @@ pub use detectors::detectors;
 
 use crate::record::{ResourceSample, RunRecord, TestRecord};
 
-/// The test with the most requests: percentiles of several tests cannot be put together, so views that
-/// have one percentile show this test's.
+/// The test with the most requests: percentiles of several tests cannot be combined, so views with one
+/// percentile show this test's.
 pub(crate) fn main_test(run: &RunRecord) -> Option<&TestRecord> {
     let mut tests = run.tests.iter().filter(|test| test.figures.requests > 0);
     let first = tests.next()?;

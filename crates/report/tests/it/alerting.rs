@@ -1,6 +1,6 @@
 //! Alerts from the thresholds of a run, replayed here and by promtool (N-10).
 //!
-//! The real promtool is used where it is on the path; `REQUIRE_PROMTOOL` makes that a must.
+//! The real promtool is used if it is on the path; `REQUIRE_PROMTOOL` makes that mandatory.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -57,14 +57,14 @@ fn fault(at_s: f64, kind: EventKind) -> Event {
     }
 }
 
-/// When the one alert fires and resolves.
+/// When the only alert fires and resolves.
 fn fired(test: &TestRecord) -> Vec<(f64, Option<f64>)> {
     let replay = replay(test).expect("it has an alert");
     let fired = replay.alerts[0].fired.iter();
     fired.map(|one| (one.at_s, one.resolved_s)).collect()
 }
 
-/// promtool's word on the rules and their unit tests, where there is a promtool.
+/// Checks the rules and their unit tests with promtool, if there is one.
 fn check_by_promtool(run: &RunRecord) {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text);
@@ -78,7 +78,7 @@ fn check_by_promtool(run: &RunRecord) {
         let said = promtool_says(&program, folder.path(), &words);
         assert!(said.0, "{words:?}: {}\n{}", said.1, rules(run));
     }
-    // The tests can fail: alerts that take longer fire later.
+    // The tests can fail: alerts with a longer `for` fire later.
     if !replay(&run.tests[0]).is_some_and(|it| it.alerts.iter().any(|one| !one.fired.is_empty())) {
         return;
     }
@@ -125,7 +125,7 @@ fn a_known_fault_fires_within_an_evaluation_of_its_time_and_promtool_agrees() {
         fault(399.4, EventKind::FaultInjected),
         fault(599.2, EventKind::FaultTakenBack),
     ];
-    // The second 400 is known at 401; then it takes 5 s. Three slow seconds fire nothing.
+    // The second 400 is known at 401; then it takes 5 s. Three slow seconds cause no alert.
     assert_eq!(fired(&test), [(406.0, Some(601.0))]);
     let one = &replay(&test).expect("an alert").alerts[0];
     assert_eq!(one.alert, "LoadP95High");
@@ -164,7 +164,7 @@ fn a_long_test_is_scraped_every_quarter_of_a_minute() {
     check_by_promtool(&testing::run(vec![test]));
 }
 
-/// Every kind of question that makes an alert, and some that make none.
+/// Every kind of requirement that gives an alert, and some that give none.
 #[test]
 fn questions_about_seconds_make_alerts_and_no_others() {
     let mut test = testing::test("all \"kinds\"", 30.0);
@@ -228,7 +228,7 @@ fn questions_about_seconds_make_alerts_and_no_others() {
     check_by_promtool(&testing::run(vec![test]));
 }
 
-/// A metric that thresholds ask about, with the values of its seconds.
+/// A metric of a threshold, with the values of its seconds.
 fn metric(name: &str, kind: &str, aggregate: &str, values: &[f64]) -> ThresholdSeries {
     let (base, inside) = name.split_once('{').unwrap_or((name, ""));
     let tags = inside.trim_end_matches('}').split(',');
@@ -247,7 +247,7 @@ fn metric(name: &str, kind: &str, aggregate: &str, values: &[f64]) -> ThresholdS
     }
 }
 
-/// A test of 40 s in which metrics, parts of them, checks and a component are bad from the tenth second on.
+/// A test of 40 s in which metrics, sub-metrics, checks and a component are bad from the tenth second on.
 fn asking_about_metrics() -> TestRecord {
     let mut test = testing::test("load", 40.0);
     let steps = |good: f64, bad: f64| -> Vec<f64> {
@@ -315,7 +315,8 @@ fn thresholds_of_metrics_and_of_single_endpoints_make_alerts() {
         ),
     ];
     assert_eq!(found, expected.map(|(name, text)| (name, text.to_owned())));
-    // A least rate follows from the offered load; a label cannot have such a name; the others nobody measured.
+    // A minimum rate follows from the offered load; a label cannot have such a name; the others have no
+    // measurements.
     assert_eq!(without, ["t.orders", "t.odd", "t.other", "s.tool"]);
     for alert in replay(&test).expect("alerts").alerts {
         let times: Vec<f64> = alert.fired.iter().map(|fired| fired.at_s).collect();
@@ -324,7 +325,7 @@ fn thresholds_of_metrics_and_of_single_endpoints_make_alerts() {
     check_by_promtool(&testing::run(vec![test]));
 }
 
-/// What the rules record, from series as `--out prometheus` writes them.
+/// The recorded series, from series in the format of `--out prometheus`.
 #[test]
 fn metrics_are_recorded_from_what_the_driver_writes() {
     let run = testing::run(vec![asking_about_metrics()]);
@@ -387,14 +388,14 @@ fn metrics_are_recorded_from_what_the_driver_writes() {
 
 #[test]
 fn what_no_alert_would_have_told_of_is_named() {
-    // Crossed over the whole phase, but never for five seconds in a row.
+    // Crossed over the whole phase, but never for five consecutive seconds.
     let mut test = slow_within(100, &[(10, 13), (20, 23), (30, 33)]);
     test.judgements[0].standing = Standing::Crossed;
     let missing = replay(&test).expect("an alert").missing;
     assert_eq!(missing.len(), 1, "{missing:?}");
     assert_eq!(missing[0].judgement.as_deref(), Some("load.grade.p95_ms"));
     assert!(missing[0].sentence().contains("would not have fired"));
-    // A fault that clients noticed, and one that they did not.
+    // One fault that clients noticed, and one that they did not.
     let mut test = slow_within(100, &[]);
     test.observed.events = vec![
         fault(20.0, EventKind::FaultInjected),
@@ -406,7 +407,7 @@ fn what_no_alert_would_have_told_of_is_named() {
     let missing = replay(&test).expect("an alert").missing;
     assert_eq!(missing.len(), 1, "{missing:?}");
     assert_eq!(missing[0].window_s, [20.0, 40.0]);
-    // An alert that fires in time is none of them.
+    // A fault with an alert in time is not listed.
     let mut told = slow_within(100, &[(20, 40)]);
     told.observed.events = test.observed.events.clone();
     told.analysis.insert("faults".to_owned(), noticed);
@@ -445,7 +446,7 @@ fn a_run_without_thresholds_has_rules_that_are_none() {
     check_by_promtool(&run);
 }
 
-/// A test of an hour with a budget of 1 % failures, of which so many of a hundred fail within the given seconds.
+/// A test of an hour with a budget of 1 % failures, with this percentage of failures within the given seconds.
 fn failing_within(spans: &[(u32, u32, u64)]) -> TestRecord {
     let mut test = slow_within(3_600, &[]);
     for second in &mut test.seconds {
@@ -461,7 +462,7 @@ fn failing_within(spans: &[(u32, u32, u64)]) -> TestRecord {
     test
 }
 
-/// a budget that is used up fast is told of by the fast alert, a slow leak by the slow one, and a blip by none.
+/// a budget that is used up fast fires the fast alert, a slow leak the slow one, and a blip none.
 #[test]
 fn burn_rates_fire_by_both_windows_and_promtool_agrees() {
     let check = |spans: &[(u32, u32, u64)], fast: bool, slow: bool| {
@@ -478,7 +479,7 @@ fn burn_rates_fire_by_both_windows_and_promtool_agrees() {
         check_by_promtool(&run);
     };
     check(&[], false, false);
-    // 5 s of nothing but failures: neither long window has enough of them.
+    // 5 s of only failures: too short for either long window.
     check(&[(1_000, 1_005, 100)], false, false);
     // 30 % for 4 min: 24 % of the last 5 min.
     check(&[(1_000, 1_240, 30)], true, false);

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use report::testing::{self, Draws};
 
-/// Pairs of runs with seeds of their own, in the two calibrations.
+/// Pairs of runs with separate seeds, in the two calibrations.
 const RUNS: u64 = 1000;
 
 /// Standard normal, by twelve uniform draws.
@@ -15,7 +15,7 @@ fn normal(draws: &mut Draws) -> f64 {
     (0..12).map(|_| draws.uniform()).sum::<f64>() - 6.0
 }
 
-/// A steady test of so many seconds whose latency is `slower` times 100 ms, with this coefficient of variation.
+/// A steady test of this length whose latency is `slower` times 100 ms, with this coefficient of variation.
 fn steady(seed: u64, seconds: u32, (slower, cv): (f64, f64)) -> TestRecord {
     let mut draws = Draws::new(seed);
     let mut test = testing::test("load", f64::from(seconds));
@@ -152,7 +152,7 @@ fn a_slow_down_by_a_fifth_is_found_in_95_of_100_where_it_could_be_seen() {
     );
 }
 
-/// Kayenta's judge on the same values: of four figures the throughput of a slower system stays as it was.
+/// Kayenta's judge on the same values: of four figures, the throughput of a slower system does not change.
 #[test]
 fn the_canary_score_is_the_share_of_figures_that_pass() {
     let check = |slower: f64, classes: [&str; 4], score: f64| {
@@ -170,7 +170,7 @@ fn the_canary_score_is_the_share_of_figures_that_pass() {
     };
     check(1.0, ["pass"; 4], 100.0);
     check(1.5, ["pass", "high", "high", "high"], 25.0);
-    // Faster is no deterioration.
+    // Faster is not a deterioration.
     check(0.7, ["pass"; 4], 100.0);
 }
 

@@ -1,4 +1,4 @@
-//! The formats of others, header by header and key by key.
+//! Other formats, header by header and key by key.
 
 use report::export::{Artefact, Format, junit, locust, long, markdown};
 use report::record::Standing;
@@ -56,7 +56,7 @@ fn locusts_rows_have_as_many_fields_as_their_headers_and_the_records_values() {
     let test = &run.tests[0];
     for file in locust(&run, test, "p") {
         let mut reader = csv::ReaderBuilder::new().from_reader(file.bytes.as_slice());
-        // A row of another length is an error of the reader.
+        // The reader reports rows of a different length as errors.
         let rows: Vec<csv::StringRecord> = reader
             .records()
             .map(|row| row.unwrap_or_else(|error| panic!("{}: {error}", file.name)))
@@ -143,7 +143,7 @@ fn junit_counts_what_it_has() {
     assert!(text.contains("a \u{fffd} &lt;control&gt;"), "{text}");
 }
 
-/// Failures and errors as `testsuites` states them, and the text.
+/// Failures and errors in `testsuites`, and the text.
 fn red(run: &report::RunRecord) -> (bool, String) {
     let text = junit(run);
     let head = text.lines().nth(1).unwrap_or_default();
@@ -365,7 +365,7 @@ fn the_view_of_acso_has_its_keys_and_units() {
     );
 }
 
-/// AIA-43, AIA-45, AIA-46, AIA-47, AIA-48: keys, texts, and what of a baseline is a regression.
+/// AIA-43, AIA-45, AIA-46, AIA-47, AIA-48: keys, texts, and regressions against a baseline.
 #[test]
 fn the_view_of_aiaas_has_its_keys_alerts_and_messages() {
     let run = testing::run(vec![testing::load()]);
@@ -400,7 +400,7 @@ fn the_view_of_aiaas_has_its_keys_alerts_and_messages() {
         view["regression"]["message"],
         "No baseline metrics available"
     );
-    // The rate of the last second decides, whatever that of the whole run was.
+    // The rate of the last second decides, not that of the whole run.
     let mut failing = run.clone();
     let last = failing.tests[0]
         .seconds
@@ -421,7 +421,7 @@ fn the_view_of_aiaas_has_its_keys_alerts_and_messages() {
     );
     let empty = view::aiaas(&testing::run(Vec::new()), None);
     assert_eq!(empty["summary"], serde_json::json!({}));
-    // Where the run judged alerts, they are those that it raised, each kind once.
+    // If the run judged alerts, the alerts are those that it raised, each kind once.
     let mut judged = run.clone();
     let raised = serde_json::json!({ "type": "latency_p50_high", "message": "p50 latency 61.20ms exceeds 50ms threshold",
         "severity": "warning", "raised_s": 4.0, "resolved_s": null });
@@ -458,7 +458,7 @@ fn the_view_of_aiaas_has_its_keys_alerts_and_messages() {
     );
 }
 
-/// ACIS-13, ACIS-14, ACIS-15, ACIS-16: the columns of three tables, and what is said below each.
+/// ACIS-13, ACIS-14, ACIS-15, ACIS-16: the columns of three tables, and the sentences below each.
 #[test]
 fn the_view_of_acis_has_its_columns_and_analyses() {
     let mut run = testing::run(vec![testing::load()]);

@@ -1,4 +1,4 @@
-//! A record and all that is made of it.
+//! A record and the formats derived from it.
 
 mod alerting;
 mod annotations;

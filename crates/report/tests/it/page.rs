@@ -6,7 +6,7 @@ use serde_json::json;
 
 use report::testing;
 
-/// Everything that is drawn and said for a whole run.
+/// All drawings and sentences of a whole run.
 #[test]
 fn every_section_is_there() {
     let html = page(&testing::whole());
@@ -40,7 +40,7 @@ fn every_section_is_there() {
     }
 }
 
-/// A360-14: values of a Prometheus stand beside the run's own.
+/// A360-14: Prometheus' values are shown beside the run's own.
 #[test]
 fn what_prometheus_measured_stands_beside_the_run() {
     let mut run = testing::whole();

@@ -1,4 +1,4 @@
-//! Verified and explained: where numbers come from.
+//! Verification and explanation of figures.
 
 use report::export::Format;
 use report::record::{Conclusion, LedgerEntry, Standing};
@@ -120,7 +120,8 @@ fn an_edited_number_is_named() {
     });
 }
 
-/// Efficiencies are relative to the first step. With think time the first step has the throughput of the law.
+/// Efficiencies are relative to the first step. With think time, the first step's throughput is that of the
+/// law.
 #[test]
 fn a_ladder_whose_base_is_that_of_a_law_is_computed_again_with_it() {
     let told = |ladder: Value| {
@@ -165,7 +166,7 @@ fn what_was_made_from_the_record_gives_any_edit_away() {
     };
     assert_eq!(verify(&run, &folder).errors, []);
     let mut edited = run;
-    // Nothing in the record contradicts this.
+    // No other part of the record contradicts this.
     edited.tests[1].seconds[100].p50_ms = Some(61.0);
     assert!(alone(&edited).is_sound());
     let verified = verify(&edited, &folder);
