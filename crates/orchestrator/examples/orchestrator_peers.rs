@@ -44,8 +44,8 @@ const DETECTORS: usize = 5;
 const TAKES: Duration = Duration::from_millis(20);
 /// How long the load waits for a response.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The most concurrent requests of the generator. Without a bound, a machine that cannot keep up would run out
-/// of file descriptors, and the measurement would not end.
+/// The maximum number of concurrent requests of the generator. Without a bound, a machine that cannot keep up
+/// would run out of file descriptors, and the measurement would not end.
 const UNDER_WAY: usize = 500;
 
 fn main() -> Outcome {

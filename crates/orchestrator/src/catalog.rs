@@ -24,7 +24,7 @@ use crate::request::select::Rules;
 use crate::share::answer_store::AnswerStore;
 use crate::share::scope::Scope;
 
-/// Policies that a message names at most.
+/// Maximum number of policies that a message names.
 const MOST_NAMED: usize = 10;
 
 /// The detectors and policies of one orchestrator.
@@ -80,7 +80,7 @@ impl Change {
     }
 }
 
-/// What to do about a bundle that a tenant has not: which it has, and how to add one.
+/// The hint for a bundle that a tenant does not have: which it has, and how to add one.
 fn no_policy(tenant: &str, bundle: &str, known: &[String]) -> String {
     let names = known.iter().map(String::as_str);
     let hint = match live_config::read::nearest(bundle, names.clone()) {

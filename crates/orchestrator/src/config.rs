@@ -39,7 +39,7 @@ pub struct Config {
     pub store: Option<job_store::Config>,
     /// `None`: this replica shares nothing with others.
     pub redis: Option<job_store::redis::Config>,
-    /// The time without a sign of life after which a worker loses its job.
+    /// The time without a heartbeat after which a worker loses its job.
     pub job_lease: Duration,
     /// `None`: no limits.
     pub rate_limit: Option<rate_limit::Config>,
@@ -66,7 +66,7 @@ pub struct Sla {
 }
 
 impl Sla {
-    /// The time a synchronous request of this priority may take.
+    /// The time limit of a synchronous request of this priority.
     pub fn of(&self, priority: Priority) -> Duration {
         match priority {
             Priority::Critical => self.critical,
@@ -111,7 +111,7 @@ pub struct Auth {
     pub mode: AuthMode,
     /// The header with the key.
     pub header: String,
-    /// What a caller without a key may do in mode `Optional`.
+    /// The scopes of a caller without a key in mode `Optional`.
     pub anonymous: Vec<String>,
     pub keys: Vec<ApiKey>,
 }
@@ -139,11 +139,11 @@ pub struct Health {
 pub struct Limits {
     pub body_bytes: usize,
     pub batch_body_bytes: usize,
-    /// The most bytes read of one detector's answer.
+    /// The maximum number of bytes read of one detector's answer.
     pub answer_bytes: usize,
     /// How long a client may take for a request's head, and be idle between two requests.
     pub head: Duration,
-    /// The most distinct tenants and policies in metrics; the rest is `other`.
+    /// The maximum number of distinct tenants and policies in metrics; the rest is `other`.
     pub label_values: usize,
 }
 

@@ -289,8 +289,8 @@ impl Metrics {
         Ok(Arc::new(metrics))
     }
 
-    /// Counters of events are there from the start, at zero: a rate over a series that begins with its
-    /// first event misses that event.
+    /// Counters of events exist from the start, at zero: a rate over a series that begins with its first
+    /// event misses that event.
     fn begin(&self) {
         for priority in PRIORITIES {
             self.shed.with_label_values(&[priority]);
@@ -434,7 +434,7 @@ impl Metrics {
         self.jobs.with_label_values(&[state]).set(count);
     }
 
-    /// Counts changed settings that were followed, or refused as a whole.
+    /// Counts configuration changes that were applied, or rejected as a whole.
     pub fn reloaded(&self, is_applied: bool) {
         let result = if is_applied { "applied" } else { "refused" };
         self.reloads.with_label_values(&[result]).inc();

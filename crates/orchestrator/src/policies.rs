@@ -11,7 +11,7 @@ use crate::policy::{DEFAULT_BUNDLE, Policy};
 
 /// The number of a bundle's versions that are kept for a rollback.
 const KEPT_VERSIONS: usize = 50;
-/// The most bundles of one tenant, and the most tenants with bundles.
+/// The maximum number of bundles of one tenant, and of tenants with bundles.
 const MAX_BUNDLES: usize = 100;
 const MAX_TENANTS: usize = 10_000;
 

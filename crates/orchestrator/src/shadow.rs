@@ -16,7 +16,8 @@ use crate::ask::registry::{Detector, Registry};
 use crate::metrics::Metrics;
 use crate::request::select::Plan;
 
-/// The most concurrent shadow calls of all detectors together; further ones are left out and counted.
+/// The maximum number of concurrent shadow calls of all detectors together; further ones are left out and
+/// counted.
 const IN_FLIGHT: usize = 64;
 
 /// The calls to shadows.

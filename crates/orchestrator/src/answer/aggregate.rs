@@ -17,7 +17,7 @@ use crate::ask::failure::Failure;
 use crate::error::ApiError;
 use crate::request::select::{Plan, Selected};
 
-/// The most findings that are listed per detector, since the payload must not grow with the content.
+/// The maximum number of findings listed per detector, since the payload must not grow with the content.
 const LISTED_FINDINGS: usize = 100;
 
 /// Everything that does not depend on the caller.

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use detector_api::orchestrate::AggregatedPayload;
 
-/// The most bytes of the aggregated payload as JSON.
+/// The maximum size of the aggregated payload as JSON, in bytes.
 const PAYLOAD_BYTES: usize = 64 * 1024;
-/// The most reasons of a verdict; those that are left out are counted.
+/// The maximum number of reasons of a verdict; those that are left out are counted.
 const REASONS: usize = 200;
-/// The most JSON bytes per byte of text, as in `\u0001`.
+/// The maximum number of JSON bytes per byte of text, as in `\u0001`.
 const ESCAPED: usize = 6;
 /// Braces, field names and numbers around a label or a detector.
 const AROUND: usize = 160;

@@ -40,10 +40,10 @@ pub struct Resolved {
     pub disagreed: bool,
 }
 
-/// The least mean for the output of `weighted_average`.
+/// The minimum mean for the output of `weighted_average`.
 pub const ENOUGH: f64 = 0.5;
-/// The most labels of an answer, and of those outvoted. The strongest label decides about blocking and is
-/// always kept, so the verdict does not depend on the bound.
+/// The maximum number of labels of an answer, and of those outvoted. The strongest label decides about
+/// blocking and is always kept, so the verdict does not depend on the bound.
 pub const MAX_LABELS: usize = 1_000;
 
 type Scores<'a> = HashMap<&'a str, f64, RandomState>;

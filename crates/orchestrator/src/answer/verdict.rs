@@ -182,7 +182,7 @@ fn missing(plan: &Plan, one: &Selected, required: bool, failure: Failure) -> Ver
     }
 }
 
-/// Whether the same request without its own options might have got the answer.
+/// Whether the same request without its own options might have received the answer.
 fn is_of_the_requests_making(plan: &Plan, failure: Failure) -> bool {
     let is_low = plan.priority == Priority::Low;
     match failure {

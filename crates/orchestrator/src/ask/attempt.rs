@@ -16,7 +16,7 @@ use crate::ask::registry::Detector;
 use crate::ask::replicas::Replica;
 use crate::ask::transport::{Sent, retry_after};
 
-/// The least time for an attempt: with less it could only fail.
+/// The minimum time for an attempt: with less it could only fail.
 pub const SHORTEST: Duration = Duration::from_millis(5);
 
 /// The progress of an attempt, which is known even after the attempt is dropped.

@@ -43,7 +43,7 @@ impl Catalog {
     }
 
     /// Warns about a policy in force, or a shadow, that has lost a detector since `before`. The operator's file
-    /// applies all the same: neither keeps a detector in it.
+    /// applies nevertheless: neither prevents its removal.
     pub fn warn_of_losses(&self, before: &Registry) {
         let now = self.registry.load();
         if let Some((shadow, live)) = dependents::orphan(before, &now) {

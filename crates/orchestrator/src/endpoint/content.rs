@@ -182,7 +182,7 @@ fn has_tenant(headers: &HeaderMap) -> bool {
     headers.contains_key(detector_api::header::TENANT_ID)
 }
 
-/// The least score of a detector's findings, by the client's names for it.
+/// The minimum score of a detector's findings, by the client's names for it.
 type Thresholds<'a> = Vec<(&'a SpelledName, f64)>;
 
 fn thresholds(given: &ContentRequest) -> Result<Thresholds<'_>, ApiError> {

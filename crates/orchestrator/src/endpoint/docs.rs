@@ -1,4 +1,4 @@
-//! `GET /`, `/openapi.json` and `/docs`: what runs here, the API's description, and a page to try it.
+//! `GET /`, `/openapi.json` and `/docs`: an overview, the API's description, and a page to try it.
 
 use axum::Router;
 use axum::response::{Html, IntoResponse, Response};
@@ -7,7 +7,7 @@ use service_runtime::api_page;
 
 const OPENAPI: &str = include_str!("../../openapi.json");
 
-/// Paths that a browser can follow, and what they are for.
+/// Paths for a browser, and their purpose.
 const LINKS: [(&str, &str); 9] = [
     ("/docs", "the API, interactive"),
     ("/openapi.json", "its description, OpenAPI 3.1"),

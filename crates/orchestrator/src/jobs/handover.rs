@@ -11,7 +11,8 @@ use uuid::Uuid;
 use crate::error::ApiError;
 use crate::request::reply::SharedResult;
 
-/// The most runs that wait for their job. Beyond it, one is cancelled, and its job starts again.
+/// The maximum number of runs that wait for their job. Beyond it, one is cancelled, and its job starts
+/// again.
 const WAITING: usize = 1_000;
 
 /// A run in progress. Dropping it cancels the run.

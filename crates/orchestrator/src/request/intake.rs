@@ -20,7 +20,7 @@ use crate::request::auth::Caller;
 use crate::request::once::single;
 use crate::request::strict::{self, Fault, Object};
 
-/// The most names in `required_detectors` or `excluded_detectors`.
+/// The maximum number of names in `required_detectors` or `excluded_detectors`.
 const MAX_NAMES: usize = 100;
 const MAX_NAME_CHARS: usize = 128;
 const MAX_IDEMPOTENCY_KEY_CHARS: usize = 64;

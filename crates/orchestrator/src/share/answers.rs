@@ -21,7 +21,7 @@ use crate::share::single_flight::SingleFlight;
 
 /// The number of detectors' answers per whole answer in the cache.
 const PER_ANSWER: usize = 4;
-/// The most bytes of all of them together.
+/// The maximum size of all of them together, in bytes.
 const MOST_BYTES: usize = 256 << 20;
 /// Answers with more findings are not cached.
 const MAX_FINDINGS: usize = 1_000;

@@ -9,7 +9,7 @@ use quick_cache::sync::Cache as QuickCache;
 /// A cache of shared values; the least useful are evicted beyond the bounds.
 pub struct Bounded<K, V> {
     entries: QuickCache<K, Weighed<V>, Weights>,
-    /// The least weight of a value, so that the number of entries is bounded too.
+    /// The minimum weight of a value, so that the number of entries is bounded too.
     least: u64,
 }
 
@@ -59,7 +59,7 @@ impl<K: std::hash::Hash + Eq + Clone, V> Bounded<K, V> {
         self.entries.insert(key, Weighed { value, weight });
     }
 
-    /// Whether a value is kept under the key; that it was looked for does not make it more useful.
+    /// Whether a value is stored under the key; this lookup does not count as a use.
     pub fn has(&self, key: &K) -> bool {
         self.entries.peek(key).is_some()
     }

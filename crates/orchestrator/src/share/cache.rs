@@ -12,7 +12,7 @@ use crate::share::bounded::Bounded;
 use crate::share::key::Key;
 use crate::share::scope::Scope;
 
-/// The most bytes of all answers together.
+/// The maximum size of all answers together, in bytes.
 const MOST_BYTES: usize = 256 << 20;
 
 /// The source of an answer, as in `X-Cache`.

@@ -6,7 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::share::scope::Scope;
 
-/// The most invalidations that are kept; answers to questions before the oldest are not cached.
+/// The maximum number of invalidations that are kept; answers to questions before the oldest are not
+/// cached.
 const REMEMBERED: usize = 256;
 
 /// The invalidations of one orchestrator.

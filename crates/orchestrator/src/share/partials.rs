@@ -22,9 +22,9 @@ use crate::share::key::Key;
 use crate::share::question::Question;
 use crate::share::scope::About;
 
-/// The most partial answers; the least useful is evicted.
+/// The maximum number of partial answers; the least useful is evicted.
 const KEPT: usize = 1_000;
-/// The most bytes of all of them together, since each keeps all findings.
+/// The maximum size of all of them together in bytes, since each keeps all findings.
 const MOST_BYTES: usize = 32 << 20;
 /// How long a partial answer can be completed.
 const LIFETIME: Duration = Duration::from_secs(300);

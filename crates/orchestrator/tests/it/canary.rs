@@ -19,7 +19,7 @@ use crate::service::{Answer, Service, config, request, settings, settings_at, st
 
 const CANARY: &str = "canary-5f1d";
 
-/// Everything that the service has output.
+/// All output of the service.
 #[derive(Clone, Default)]
 struct Told(Arc<Mutex<Vec<(String, String)>>>);
 
@@ -78,7 +78,7 @@ fn listen(told: &Told) -> DefaultGuard {
     tracing::subscriber::set_default(subscriber)
 }
 
-/// Content that no other request of the test has.
+/// Content that no other request of the test contains.
 fn content(number: usize) -> String {
     format!("{CANARY} {number}: my number is 555-0199")
 }

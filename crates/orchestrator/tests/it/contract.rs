@@ -229,7 +229,7 @@ async fn a_second_request_with_the_key_of_a_running_one_waits_for_its_answer() {
     let slow = Act::Slow(Duration::from_millis(300), Box::new(Act::Clean));
     let a = Detector::start(slow).await;
     let service = start(config(vec![settings("a", &a)])).await;
-    // Critical requests share no flight; only the key makes them one.
+    // Critical requests share no flight; only the key combines them.
     let body = request(json!({"priority": "critical"}));
     let headers = [("idempotency-key", "k")];
     let both = tokio::join!(

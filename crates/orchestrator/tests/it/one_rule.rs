@@ -179,7 +179,7 @@ async fn what_a_policy_asks_is_not_taken_from_it() {
         }
         assert_eq!(ask().await.json["verdict"], "pass", "{policy}");
     }
-    // Another endpoint, or one name more, takes nothing away.
+    // Another endpoint, or an additional name, removes nothing.
     let moved = json!({"endpoint": b.endpoint(), "aliases": ["needed-by-alias", "third"]});
     assert_eq!(put(&service, "/detectors/needed", &moved).await.status, 200);
     let freed = service

@@ -260,7 +260,7 @@ fn too_slow(detector: &Detector) -> DetectorSettings {
 
 const OPEN: &str = "circuit_breaker_state{detector=\"a\",state=\"open\"} 1";
 
-/// Sends one request after the other until the breaker is open. Returns how many waited in vain.
+/// Sends one request after the other until the breaker is open. Returns how many waited without an answer.
 async fn until_open(service: &Service) -> usize {
     for waited in 0..100 {
         match send(service, 1).await[..] {

@@ -110,7 +110,7 @@ async fn a_partial_answer_that_is_too_large_to_be_kept_has_no_token() {
     assert_eq!(answer.status, 206, "{}", answer.text);
     assert_eq!(answer.json["detectors_succeeded"], 4, "{}", answer.text);
     assert_eq!(answer.json["resume_token"], Value::Null);
-    // One that can be kept has one.
+    // An answer that can be kept has one.
     many.act(Act::Clean);
     let answer = ask("small".to_owned()).await;
     assert_eq!(answer.status, 206, "{}", answer.text);
