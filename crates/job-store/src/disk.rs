@@ -1,5 +1,5 @@
-//! The embedded store's tables in redb. A job is three rows: what it is, its payload until it ends, its outcome
-//! after. Payloads, outcomes and answers are sealed.
+//! The embedded store's tables in redb. A job consists of three rows: its description, its payload until it
+//! ends, and its outcome after that. Payloads, outcomes and answers are sealed.
 
 use bytes::Bytes;
 use redb::{
@@ -20,7 +20,7 @@ const ANSWER_AGES: TableDefinition<&[u8; 32], (u64, u64)> =
 const OUTCOMES: TableDefinition<u128, &[u8]> = TableDefinition::new("outcomes");
 /// One row, sealed: opens with the keys that the store is used with.
 const PROOF: TableDefinition<(), &[u8]> = TableDefinition::new("proof");
-/// One temporary row that checks whether there is room.
+/// One temporary row that checks whether there is enough space.
 const ROOM: TableDefinition<(), &[u8]> = TableDefinition::new("room");
 /// Answers from before sealing: dropped, since they cannot be distinguished from sealed ones.
 const OLD: [&str; 2] = ["answers", "answer_ages"];
@@ -197,7 +197,7 @@ pub(super) fn put_proof(database: &Database, proof: &[u8]) -> Result<(), redb::E
 /// Writes this many bytes and removes them again.
 ///
 /// # Errors
-/// There is no room for them.
+/// There is not enough space for them.
 pub(super) fn try_room(database: &Database, bytes: usize) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     transaction

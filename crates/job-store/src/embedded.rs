@@ -26,7 +26,7 @@ pub use claim::Claim;
 
 /// The capacity of the writer's queue; later callers wait to join it.
 const QUEUE: usize = 1_024;
-/// The most jobs that one listing shows.
+/// Maximum number of jobs in one listing.
 pub const MAX_LIST: usize = 1_000;
 
 /// Jobs in one file of this machine. Clones share it; the last one to be dropped closes the file.
@@ -55,8 +55,8 @@ impl Embedded {
         Self::with_medium(Medium::file(&config.path)?, config)
     }
 
-    /// The same on other storage than a file, of which `storage` gives one handle after the other;
-    /// `config.path` is not looked at.
+    /// The same on other storage than a file, of which `storage` returns a new handle on each call;
+    /// `config.path` is not used.
     ///
     /// # Errors
     /// The storage fails.

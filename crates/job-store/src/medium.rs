@@ -62,7 +62,7 @@ impl Medium {
         })
     }
 
-    /// The same on other storage, of which `storage` gives one handle after the other.
+    /// The same on other storage, of which `storage` returns a new handle on each call.
     pub fn on<S: StorageBackend>(
         storage: impl Fn() -> S + Send + Sync + 'static,
     ) -> Result<Self, redb::Error> {

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const SHARDS: usize = 16;
-/// How often a full shard looks for idle tenants at most.
+/// Minimum interval between two searches of a full shard for idle tenants.
 const SWEEP_NS: u64 = 1_000_000_000;
 
 /// A rate and a burst.

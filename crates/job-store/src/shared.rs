@@ -22,7 +22,7 @@ pub(super) struct Shared {
     claims: Mutex<Claims>,
 }
 
-/// The claims of workers, which a failing disk may not know.
+/// The claims of workers, which a failing disk may not contain.
 #[derive(Debug, Default)]
 struct Claims {
     /// The leases of claimed jobs, by job and epoch.

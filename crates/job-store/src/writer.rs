@@ -19,12 +19,13 @@ use super::record::Hash;
 use super::shared::Shared;
 use super::{Config, StoreError};
 
-/// The most changes that share a commit.
+/// Maximum number of changes that share a commit.
 const BATCH: usize = 256;
-/// The most expired or overdue jobs that are cleared before a batch.
+/// Maximum number of expired or overdue jobs that are cleared before a batch.
 const CHORES: usize = 256;
 const IDLE: Duration = Duration::from_secs(60);
-/// The room that a disk that was full must have again: as much as the failed changes, within these bounds.
+/// The space that must be available again on a disk that was full: as much as the failed changes, within
+/// these bounds.
 const ROOM_BYTES: (usize, usize) = (64 << 10, 1 << 20);
 
 /// One change and its waiting caller.
@@ -464,7 +465,7 @@ impl Batch<'_> {
             }
         }
         for (id, epoch) in self.running() {
-            // None is refused: the index says that they run under these epochs.
+            // No call is rejected: the index says that they run under these epochs.
             let _ = match self.shared.holder(id, epoch) {
                 Ok(lease) => self.renew(id, epoch, lease, 0.0)?,
                 Err(why) => self.give_back(id, epoch, why)?,

@@ -1,7 +1,7 @@
 //! `kill -9` at any moment: no accepted job is lost, none is done twice.
 //!
-//! The test starts itself again as a victim that submits and runs jobs and keeps a journal of what the store
-//! answered; it kills the victim after a random number of lines, checks the store, and repeats this.
+//! The test starts itself again as a victim that submits and runs jobs and keeps a journal of the store's
+//! replies; it kills the victim after a random number of lines, checks the store, and repeats this.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -16,7 +16,7 @@ use job_store::{Config, Embedded, JobId, JobState, NewJob, Outcome};
 const NAME: &str = "no_accepted_job_is_lost_or_done_twice_by_kill_nine";
 const FOLDER: &str = "KILL_NINE_FOLDER";
 const ROUNDS: u64 = 200;
-/// The most jobs of one victim, which also ends by itself.
+/// Maximum number of jobs of one victim, which also ends by itself.
 const JOBS: usize = 40;
 const VICTIM_LIFE: Duration = Duration::from_secs(20);
 

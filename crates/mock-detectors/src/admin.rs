@@ -21,7 +21,7 @@ use crate::dialect::{self, ErrorReply, presidio};
 
 pub(crate) type Shared = State<Arc<Detector>>;
 
-/// The operations of the admin API that only a mock has, as OpenAPI paths.
+/// The additional operations of a mock's admin API, as OpenAPI paths.
 const OWN_ADMIN: &str = include_str!("../admin.json");
 
 /// Everything except detection calls.
@@ -73,7 +73,7 @@ pub(crate) fn admin_router(detector: Arc<Detector>) -> Router {
         .merge(simulated_server::admin::router(detector))
 }
 
-/// What runs here, and where it goes on.
+/// An overview of the server, with links.
 async fn index(State(detector): Shared) -> Response {
     let mut rows = vec![
         ("/docs", "the detector's API, interactive"),

@@ -67,7 +67,7 @@ impl Detector {
         history.remember(body.clone());
     }
 
-    /// The answer given `age` answers ago, or the oldest that is kept.
+    /// The answer given `age` answers ago, or the oldest stored one.
     pub(crate) fn remembered(&self, age: u32) -> Option<Bytes> {
         let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
         history.remembered(age)

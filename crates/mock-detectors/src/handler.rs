@@ -17,7 +17,7 @@ use crate::reply::{Prepared, prepare};
 use crate::takeover::ConnectionHandle;
 use crate::visit::{self, Entrance, Visit};
 
-/// The longest body.
+/// Maximum size of a request body in bytes.
 const BODY_BYTES: usize = 8 << 20;
 
 /// Whether a request is a detection call.

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-/// The number of answers that are kept.
+/// Maximum number of stored answers.
 const MOST_ANSWERS: usize = 256;
-/// The bytes of all of them; a single answer may be longer, and is then the only one.
+/// Maximum size of all of them in bytes; a single answer may be larger, and is then the only one.
 const MOST_BYTES: usize = 8 << 20;
 
 /// Bodies of the last answers, the newest at the back.
@@ -28,7 +28,7 @@ impl History {
         }
     }
 
-    /// The answer given `age` answers ago, or the oldest that is kept.
+    /// The answer given `age` answers ago, or the oldest stored one.
     pub(crate) fn remembered(&self, age: u32) -> Option<Bytes> {
         let place = self.answers.len().saturating_sub(age as usize);
         self.answers.get(place).cloned()

@@ -16,7 +16,7 @@ pub(crate) struct Entry {
     pub(crate) tenant: Box<str>,
     pub(crate) key: Box<str>,
     pub(crate) attempt: u32,
-    /// Place in the tenant's stream.
+    /// Index in the tenant's stream.
     pub(crate) index: u64,
     /// `none`, a kind of failure, `rate_limited`, `overflow` or `bad_request`.
     pub(crate) fault: &'static str,
@@ -27,7 +27,7 @@ pub(crate) struct Entry {
     pub(crate) actual_us: u64,
     /// The caller disconnected before the answer.
     pub(crate) cancelled: bool,
-    /// The truth about the content, whatever was answered.
+    /// The truth about the content, whatever the answer was.
     pub(crate) findings: u32,
     /// Whether the verdict on clean content, or on other content, is wrong on purpose.
     pub(crate) false_positive: bool,
@@ -71,7 +71,7 @@ impl Entry {
     }
 }
 
-/// The number of characters of a tenant or a key that are kept.
+/// Maximum number of stored characters of a tenant or a key.
 const MOST_CHARS: usize = 128;
 
 /// A stored text: one that is too long is cut, and ends with a hash that distinguishes it from others with the

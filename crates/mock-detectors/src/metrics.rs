@@ -179,7 +179,7 @@ impl Metrics {
         self.lateness.is_degraded(Instant::now)
     }
 
-    /// How late answers were since the start.
+    /// The lateness of answers since the start.
     pub(crate) fn lateness(&self) -> Totals {
         self.lateness.totals()
     }

@@ -20,8 +20,8 @@ use crate::start_error::StartError;
 use crate::stream::Stream;
 use crate::tasks::Tasks;
 
-/// Connections may take this long to end once the server stops; delays are simulated, so nothing has to wait
-/// for them.
+/// Maximum time for connections to end once the server stops; delays are simulated, so there is no need to
+/// wait for them.
 const DRAIN: Duration = Duration::from_millis(500);
 /// The interval of attempts to bind a port again that was released for a refusal.
 const REBIND: Duration = Duration::from_millis(10);

@@ -35,7 +35,7 @@ pub(crate) struct Visit {
     arrived: Instant,
     pub(crate) entry: Entry,
     pub(crate) request_id: String,
-    /// Whether the caller named it; otherwise its place in the stream is its key.
+    /// Whether the caller sent a key; otherwise its index in the stream is the key.
     named: bool,
     chars: u64,
     items: u64,

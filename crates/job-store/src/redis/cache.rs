@@ -14,10 +14,11 @@ use super::{Component, Redis, hex, scripts};
 use crate::record::Hash;
 use crate::seal::Place;
 
-/// The most invalidations that wait for Redis; beyond it, everything is invalidated once it is back.
+/// Maximum number of invalidations that wait for Redis; beyond it, everything is invalidated once it is
+/// available again.
 const WAITING: usize = 64;
 
-/// The most scopes with a mark, since clients can name any.
+/// Maximum number of scopes with a mark, since clients can choose any name.
 const MARKS: usize = 10_000;
 
 /// The scopes of an entry.
@@ -47,11 +48,11 @@ pub struct Found {
     pub changed: bool,
 }
 
-/// The state of everything that an answer can be invalidated by, as it was when the answer was asked for. An
-/// answer under other marks is invalid.
+/// The state of everything that can invalidate an answer, at the time of the query. An answer under other
+/// marks is invalid.
 #[derive(Debug, Clone)]
 pub struct Marks {
-    /// When the marks began; then those of the scopes.
+    /// The start of the marks, followed by those of the scopes.
     marks: Arc<[String]>,
     /// As a JSON array.
     scopes: Arc<[u8]>,

@@ -22,7 +22,7 @@ use crate::{Config, Embedded, StoreError, embedded};
 
 /// How often an idle worker looks for jobs of other replicas.
 const POLL: Duration = Duration::from_millis(100);
-/// The most bytes of known jobs for times without Redis.
+/// Maximum size in bytes of the known jobs for times without Redis.
 const KNOWN_BYTES: u64 = 64 << 20;
 const HIGHEST_URGENCY: u8 = 3;
 
@@ -40,7 +40,7 @@ struct Inner {
     consumer: String,
     /// Whether `local` survives the process.
     local_survives: bool,
-    /// What this replica last saw of jobs in Redis.
+    /// The last state of jobs in Redis that this replica has seen.
     known: Cache<JobId, Status, ByBytes>,
     submitted: Notify,
 }
@@ -63,7 +63,7 @@ pub struct Claim {
     held: bool,
 }
 
-/// The fields of a job as the scripts' `view` has them.
+/// The fields of a job in the order of the scripts' `view`.
 type Fields = Vec<Option<Bytes>>;
 
 impl SharedJobs {
@@ -298,8 +298,8 @@ impl SharedJobs {
         Ok(self.know(job, None).job)
     }
 
-    /// The newest jobs, of a tenant and in a state where those are given; without those in Redis while it is
-    /// unavailable.
+    /// The newest jobs, of a tenant and in a state if these are given; while Redis is unavailable, without
+    /// the jobs in Redis.
     ///
     /// # Errors
     /// An error of the disk.

@@ -1,8 +1,8 @@
 //! State that replicas share through Redis: cache, idempotency, rate limits, jobs.
 //!
-//! Redis lost is never an error to a client. Every operation answers `None` at once while there is
-//! no connection, the caller does the same in process or in its own file, and that is counted.
-//! [`Redis::keep_connected`] brings the connection back, and the next operation uses it.
+//! Loss of Redis is never an error for a client. Every operation returns `None` at once while there is no
+//! connection; the caller then does the same in process or in its own file, which is counted.
+//! [`Redis::keep_connected`] restores the connection, and the next operation uses it.
 
 pub mod cache;
 mod idempotency;
@@ -30,29 +30,29 @@ use super::seal::{Key, Seal};
 pub(super) use idempotency::Told;
 pub use rate_limit::SharedLimiter;
 
-/// A server is given up after so many late answers.
+/// The connection is dropped after this number of consecutive slow responses.
 const SLOW_IN_A_ROW: u32 = 8;
 /// A worker that is silent for this time, and has no job, is removed.
 const GONE: Duration = Duration::from_secs(600);
 
-/// Where Redis is and how long it is waited for.
+/// The address of Redis, and the time limits.
 #[derive(Clone, PartialEq)]
 pub struct Config {
     /// `redis://[user:password@]host:port/database`.
     pub url: String,
-    /// What seals content in it: the first one seals, all open. Without one it is in clear.
+    /// The keys that seal its content: the first one seals, all open. Without a key, content is in clear.
     pub keys: Vec<Key>,
-    /// Before all keys, so that several services can share a server.
+    /// The prefix of all keys, so that several services can share a server.
     pub prefix: String,
     pub connect_timeout: Duration,
-    /// After this the connection is given up: a request must not wait for a stuck server. So it is
-    /// after several answers in a row that took almost half of it.
+    /// The connection is dropped after this time: a request must not wait for a stuck server. It is also
+    /// dropped after several consecutive responses that took almost half of it.
     pub response_timeout: Duration,
-    /// Between attempts to connect: from the first, doubling, to the second.
+    /// The pause between attempts to connect: from the first, doubling, to the second.
     pub pause: (Duration, Duration),
 }
 
-/// What uses Redis, as the metrics' label says.
+/// The component that uses Redis, as in the metrics' label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Component {
     Cache,
@@ -61,7 +61,7 @@ pub enum Component {
     Jobs,
 }
 
-/// The link to one Redis. Clones share it.
+/// The connection to one Redis. Clones share it.
 #[derive(Clone)]
 pub struct Redis {
     inner: Arc<Inner>,
@@ -74,10 +74,10 @@ struct Inner {
     connection: RwLock<Option<Link>>,
     generation: AtomicU64,
     broken: Notify,
-    /// Slow answers in a row.
+    /// Number of consecutive slow responses.
     slow: AtomicU32,
     later: later::Queue,
-    /// Whether the server keeps what it is told; see [`Redis::is_durable`].
+    /// Whether the server persists its data; see [`Redis::is_durable`].
     durable: AtomicBool,
     up: IntGaugeVec,
     fallbacks: IntCounterVec,
@@ -86,11 +86,11 @@ struct Inner {
 #[derive(Clone)]
 struct Link {
     connection: MultiplexedConnection,
-    /// So that a late failure does not take down the next connection.
+    /// Prevents a late failure from ending the next connection.
     generation: u64,
 }
 
-/// Redis cannot be used as configured.
+/// The reason why Redis cannot be used as configured.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
     #[error("redis_url is not valid; use redis://host:port")]
@@ -114,7 +114,7 @@ impl Config {
 }
 
 impl Config {
-    /// What takes longer is slow: a request that asks several times would be late.
+    /// The limit for slow responses: a request with several queries would be late.
     fn slow(&self) -> Duration {
         self.response_timeout.mul_f64(0.4)
     }
@@ -134,10 +134,10 @@ impl Component {
 }
 
 impl Redis {
-    /// A link that is not connected yet: spawn [`Self::keep_connected`].
+    /// A link without a connection: spawn [`Self::keep_connected`].
     ///
     /// # Errors
-    /// The URL cannot be read or the metrics exist already.
+    /// The URL is invalid, or the metrics exist already.
     pub fn new(config: Config, registry: &Registry) -> Result<Self, LinkError> {
         let client = redis::Client::open(config.url.as_str()).map_err(LinkError::Url)?;
         let up = gauges(
@@ -181,8 +181,8 @@ impl Redis {
         })
     }
 
-    /// Connects, and connects again whenever the connection is lost, with growing pauses. Runs
-    /// until it is dropped.
+    /// Connects, and reconnects whenever the connection is lost, with growing pauses. Runs until it is
+    /// dropped.
     pub async fn keep_connected(self) {
         let (shortest, longest) = self.inner.config.pause;
         let mut pause = shortest;
@@ -193,7 +193,7 @@ impl Redis {
                     tracing::info!(durable = self.is_durable(), "connected to Redis");
                     (pause, told) = (shortest, false);
                     self.set(Some(link));
-                    // More than once: a sign of the last connection's end may still be there.
+                    // In a loop, because a notification of the last connection's end may still be pending.
                     while self.is_connected() {
                         tokio::select! {
                             () = self.inner.broken.notified() => {}
@@ -207,15 +207,16 @@ impl Redis {
                 }
                 Err(_) => {}
             }
-            // Half of it by chance: replicas that lost Redis together do not return together.
+            // Half of the pause is random, so that replicas that lost Redis together do not reconnect
+            // together.
             let share = rand::rng().random_range(0.5..1.0);
             sleep(pause.mul_f64(share)).await;
             pause = (pause * 2).min(longest);
         }
     }
 
-    /// Waits until it is connected, no longer than one attempt takes: a service that starts together with a Redis
-    /// that is there does not begin alone.
+    /// Waits until it is connected, but no longer than one attempt: a service that starts together with an
+    /// available Redis does not begin without it.
     pub async fn first_attempt(&self) {
         let connected = async {
             while !self.is_connected() {
@@ -229,13 +230,13 @@ impl Redis {
         self.link().is_some()
     }
 
-    /// Whether the server writes what it is told to disk (append-only file). Jobs are given to no
-    /// other: accepted means durable.
+    /// Whether the server writes its data to disk (append-only file). Jobs are stored only in such a
+    /// server: accepted means durable.
     pub fn is_durable(&self) -> bool {
         self.inner.durable.load(Ordering::Relaxed)
     }
 
-    /// Operations of this component that were done locally.
+    /// Number of operations of this component that were done locally.
     pub fn fallbacks(&self, component: Component) -> u64 {
         self.inner
             .fallbacks
@@ -243,12 +244,12 @@ impl Redis {
             .get()
     }
 
-    /// Whether this component used Redis the last time.
+    /// Whether this component's last operation used Redis.
     pub fn is_up(&self, component: Component) -> bool {
         self.inner.up.with_label_values(&[component.name()]).get() == 1
     }
 
-    /// Runs a script; `None`: do it locally, that is counted.
+    /// Runs a script; `None`: the operation has to be done locally, which is counted.
     async fn ask<T: FromRedisValue>(
         &self,
         component: Component,
@@ -278,7 +279,7 @@ impl Redis {
         }
     }
 
-    /// One operation was done locally.
+    /// Counts an operation that was done locally.
     fn fell_back(&self, component: Component) {
         self.inner
             .fallbacks
@@ -303,8 +304,8 @@ impl Redis {
         }
     }
 
-    /// A server that answers, but always late, costs a request that time at every question: it is
-    /// given up like one that does not answer.
+    /// Counts slow responses: a server that always responds late delays each request at every query, so its
+    /// connection is dropped like that of an unresponsive one.
     fn took(&self, time: Duration, generation: u64) {
         if time <= self.inner.config.slow() {
             self.inner.slow.store(0, Ordering::Relaxed);
@@ -316,8 +317,8 @@ impl Redis {
         }
     }
 
-    /// Gives up the connection, or the one of this generation only;
-    /// [`Self::keep_connected`] makes another. Whether it was there.
+    /// Drops the connection, or only the one of this generation; [`Self::keep_connected`] makes another.
+    /// Returns whether there was one.
     fn lose(&self, generation: Option<u64>) -> bool {
         let lost = self
             .inner
@@ -342,7 +343,7 @@ impl Redis {
         let mut connection = client
             .get_multiplexed_async_connection_with_config(&options)
             .await?;
-        // Also finds out whether it still loads its file: then this is refused.
+        // The command fails while the server still loads its file.
         let mut info = redis::cmd("INFO");
         let info: InfoDict = info.arg("persistence").query_async(&mut connection).await?;
         let begun = Instant::now();
@@ -411,7 +412,7 @@ impl fmt::Debug for Redis {
 }
 
 impl fmt::Debug for Config {
-    /// Without the URL: it may hold a password.
+    /// Omits the URL, which may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("prefix", &self.prefix)
@@ -427,7 +428,7 @@ fn counters(name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, pr
     IntCounterVec::new(Opts::new(name, help), labels)
 }
 
-/// A script's answer that is an empty array when there is nothing.
+/// A script's result that is an empty array if there is none.
 struct Maybe<T>(Option<T>);
 
 impl<T: FromRedisValue> FromRedisValue for Maybe<T> {
@@ -439,7 +440,7 @@ impl<T: FromRedisValue> FromRedisValue for Maybe<T> {
     }
 }
 
-/// Bytes as a key has them.
+/// Bytes in the format of keys.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

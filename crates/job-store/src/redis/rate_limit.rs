@@ -1,4 +1,4 @@
-//! Rate limits that all replicas count together; alone while Redis is lost.
+//! Rate limits that all replicas count together; each replica counts alone while Redis is unavailable.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,7 +7,7 @@ use super::{Component, Redis, scripts};
 use crate::rate_limit::{Config, Decision, Gcra, Limiter};
 use crate::record::key_hash;
 
-/// A limiter that asks Redis first, if there is one.
+/// A limiter that uses Redis first, if configured.
 #[derive(Debug, Clone)]
 pub struct SharedLimiter {
     local: Arc<Limiter>,
@@ -15,7 +15,7 @@ pub struct SharedLimiter {
 }
 
 impl SharedLimiter {
-    /// One that has counted nothing yet.
+    /// A new limiter without counts.
     pub fn of(config: Config, redis: Option<Redis>) -> Self {
         Self::new(Limiter::new(config, Instant::now()), redis)
     }
@@ -27,7 +27,7 @@ impl SharedLimiter {
         }
     }
 
-    /// Counts a request of `tenant` at `endpoint`, unless it is refused; `None`: it is not limited.
+    /// Counts a request of `tenant` at `endpoint`, unless it is rejected; `None`: it is not limited.
     pub async fn check(&self, endpoint: &str, tenant: &str) -> Option<Decision> {
         let gcra = self.local.gcra(endpoint, tenant)?;
         let shared = match &self.redis {

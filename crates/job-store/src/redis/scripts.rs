@@ -1,11 +1,11 @@
-//! What Redis does in one step. `KEYS[1]` is the prefix of all keys; time is the server's, so that
-//! replicas need not agree on theirs.
+//! Scripts that Redis runs atomically. `KEYS[1]` is the prefix of all keys; the time is the server's, so
+//! that replicas need not have synchronized clocks.
 
 use std::sync::LazyLock;
 
 use redis::Script;
 
-/// Now, in microseconds and in milliseconds.
+/// The current time, in microseconds and in milliseconds.
 const TIME: &str = "
 local time = redis.call('TIME')
 local now_us = time[1] * 1000000 + time[2]
@@ -49,7 +49,8 @@ local function view(key)
 end
 ";
 
-/// Marks of what can be invalidated: a number for each scope that ever was, and when they began.
+/// Marks of everything that can be invalidated: a number for each scope that was ever used, and the start
+/// of the marks.
 const MARKS: &str = "
 local function begin(keep_ms)
   local key = prefix .. 'marks'
@@ -86,7 +87,7 @@ macro_rules! scripts {
 }
 
 scripts! {
-    /// A proof or nothing, and the one to replace or nothing: the proof that is there now.
+    /// A proof or nothing, and the one to replace or nothing. Returns the proof that is stored now.
     PROVE = "
 local key = prefix .. 'proof'
 local found = redis.call('GET', key)
@@ -96,7 +97,7 @@ if ARGV[1] ~= '' and (not found or found == ARGV[2]) then
 end
 return found or ''";
 
-    /// Key, interval and tolerance in microseconds: whether it may, and TAT minus now.
+    /// Key, interval and tolerance in microseconds. Returns whether the request passes, and TAT minus now.
     GCRA = "
 local key = prefix .. 'rate:' .. ARGV[1]
 local interval, tolerance = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -109,7 +110,7 @@ if tat + interval - now_us <= tolerance then
 end
 return {allowed, math.ceil(tat - now_us)}";
 
-    /// Key, fingerprint, owner, lease: run, conflict, running, or replay with status and body.
+    /// Key, fingerprint, owner, lease. Returns run, conflict, running, or replay with status and body.
     BEGIN = "
 local key = prefix .. 'idempotency:' .. ARGV[1]
 local found = redis.call('HMGET', key, 'fingerprint', 'status', 'body')
@@ -122,7 +123,7 @@ if found[1] ~= ARGV[2] then return {'conflict'} end
 if found[3] then return {'replay', found[2], found[3]} end
 return {'running'}";
 
-    /// Key, fingerprint, owner, status, body, keep: the first answer stays.
+    /// Key, fingerprint, owner, status, body, keep. The first answer remains.
     ANSWER = "
 local key = prefix .. 'idempotency:' .. ARGV[1]
 local found = redis.call('HMGET', key, 'fingerprint', 'owner')
@@ -132,14 +133,14 @@ redis.call('HSET', key, 'fingerprint', ARGV[2], 'status', ARGV[4], 'body', ARGV[
 redis.call('PEXPIRE', key, ARGV[6])
 return 1";
 
-    /// Key, owner: the key is free again.
+    /// Key, owner. Frees the key.
     ABANDON = "
 local key = prefix .. 'idempotency:' .. ARGV[1]
 if redis.call('HGET', key, 'owner') == ARGV[2] then redis.call('DEL', key) end
 return 1";
 
-    /// Key, keep, scopes as a JSON array: how often anything was invalidated, the marks of the
-    /// scopes, and body and age in milliseconds of what was put there under the same marks.
+    /// Key, keep, scopes as a JSON array. Returns the number of invalidations, the marks of the scopes, and
+    /// body and age in milliseconds of the entry stored under the same marks.
     CACHE_GET = MARKS, "
 local version, marks = marks_of(ARGV[3], ARGV[2])
 local key = prefix .. 'cache:' .. ARGV[1]
@@ -151,8 +152,8 @@ if found[3] ~= table.concat(marks, ',') then
 end
 return {version, marks, found[1], math.max(0, now_ms - found[2])}";
 
-    /// Key, body, keep, the marks that it was made under, scopes as a JSON array. What is void
-    /// already does not take the place of what is not.
+    /// Key, body, keep, the marks under which it was made, scopes as a JSON array. An invalid entry does
+    /// not replace a valid one.
     CACHE_PUT = MARKS, "
 local version, marks = marks_of(ARGV[5], ARGV[3])
 if table.concat(marks, ',') ~= ARGV[4] then return 0 end
@@ -162,8 +163,8 @@ redis.call('HSET', key, 'body', ARGV[2], 'stored', string.format('%.0f', now_ms)
 redis.call('PEXPIRE', key, ARGV[3])
 return 1";
 
-    /// Scope, keep, most scopes: what was made under it is void. The marks outlive every entry;
-    /// when there are too many, all begin anew and everything is void.
+    /// Scope, keep, maximum number of scopes. Invalidates the entries made under the scope. The marks
+    /// outlive every entry; if there are too many, all are reset, which invalidates everything.
     CACHE_INVALIDATE = MARKS, "
 local key = prefix .. 'marks'
 if redis.call('HLEN', key) > tonumber(ARGV[3]) then redis.call('DEL', key) end
@@ -173,7 +174,7 @@ redis.call('HINCRBY', key, 'changes', 1)
 redis.call('PEXPIRE', key, 2 * ARGV[2])
 return 1";
 
-    /// Id, request, tenant, urgency, payload, open limit, limit, keep: the time, or 0 when full.
+    /// Id, request, tenant, urgency, payload, open limit, limit, keep. Returns the time, or 0 if full.
     SUBMIT = JOB, "
 local key, all = prefix .. 'job:' .. ARGV[1], prefix .. 'jobs:all'
 local open = 0
@@ -189,7 +190,8 @@ redis.call('PEXPIRE', all, 2 * ARGV[8])
 put_back(key, ARGV[1], ARGV[4])
 return {'ok', now_ms}";
 
-    /// Consumer, lease, most lost workers, keep: id, payload and the job; empty when there is none.
+    /// Consumer, lease, maximum of lost workers, keep. Returns id, payload and the job; empty if there is
+    /// none.
     CLAIM = JOB, "
 for urgency = 3, 0, -1 do
   local stream = prefix .. 'jobs:' .. urgency
@@ -243,7 +245,7 @@ finish(key, ARGV[3], ARGV[5])
 redis.call('HSET', key, 'outcome', ARGV[4], 'progress', '1')
 return 'ok'";
 
-    /// Id, epoch, 1 if the worker was lost, most lost workers, keep.
+    /// Id, epoch, 1 if the worker was lost, maximum of lost workers, keep.
     GIVE_BACK = JOB, "
 local key = prefix .. 'job:' .. ARGV[1]
 local refused = refusal(key, ARGV[2])
@@ -257,7 +259,7 @@ else
 end
 return 'ok'";
 
-    /// Id, tenant or nothing for all, keep: `ok` and the job, or why not.
+    /// Id, tenant or nothing for all, keep. Returns `ok` and the job, or the reason why not.
     CANCEL = JOB, "
 local key = prefix .. 'job:' .. ARGV[1]
 local job = redis.call('HMGET', key, 'state', 'tenant')
@@ -266,11 +268,11 @@ if job[1] ~= 'pending' and job[1] ~= 'running' then return {job[1], {}} end
 finish(key, 'cancelled', ARGV[3])
 return {'ok', view(key)}";
 
-    /// Id: the job, or fields that are all empty.
+    /// Id. Returns the job, or fields that are all empty.
     VIEW = JOB, "
 return view(prefix .. 'job:' .. ARGV[1])";
 
-    /// Keep: how many jobs are pending, running, completed, failed and cancelled.
+    /// Keep. Returns the numbers of pending, running, completed, failed and cancelled jobs.
     STATES = "
 local waiting, running = 0, 0
 for urgency = 0, 3 do
@@ -289,8 +291,8 @@ for _, state in ipairs({'completed', 'failed', 'cancelled'}) do
 end
 return found";
 
-    /// Idle time in milliseconds: forgets workers that hold nothing and were not heard of for so
-    /// long. One that lives after all is known again with its next question.
+    /// Idle time in milliseconds. Removes workers that hold nothing and were silent for that time. A
+    /// removed worker that is still alive is registered again by its next query.
     SWEEP = "
 local swept = 0
 for urgency = 0, 3 do
@@ -308,7 +310,7 @@ for urgency = 0, 3 do
 end
 return swept";
 
-    /// Worker: is forgotten unless it holds something.
+    /// Worker. Removes it unless it holds something.
     LEAVE = "
 for urgency = 0, 3 do
   local stream = prefix .. 'jobs:' .. urgency
@@ -319,7 +321,7 @@ for urgency = 0, 3 do
 end
 return 1";
 
-    /// Tenant or nothing, state or nothing, limit: id and job of each, the newest first.
+    /// Tenant or nothing, state or nothing, limit. Returns id and job of each, newest first.
     LIST = JOB, "
 local all, found = prefix .. 'jobs:all', {}
 for _, id in ipairs(redis.call('ZREVRANGE', all, 0, -1)) do

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// Killed by its process id on drop.
+/// A Redis server that is killed by its process id on drop.
 pub struct Server {
     port: u16,
     folder: TempDir,
@@ -52,22 +52,22 @@ impl Server {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Where it keeps its files.
+    /// The folder of its files.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Runs one command in it, such as `SAVE`, and returns the answer's first line.
+    /// Runs one command in it, such as `SAVE`, and returns the first line of its reply.
     pub fn command(&self, words: &str) -> String {
         line(&mut self.send(words))
     }
 
-    /// Runs one command whose answer is a list of texts.
+    /// Runs one command whose reply is a list of texts.
     pub fn all(&self, words: &str) -> Vec<String> {
         let mut answer = self.send(words);
         let count = line(&mut answer).trim_start_matches('*').parse();
         let texts = (0..count.expect("a list")).map(|_: usize| {
-            // Its length comes first.
+            // The length comes first.
             line(&mut answer);
             line(&mut answer)
         });
@@ -93,7 +93,7 @@ impl Server {
                 "--save",
                 "",
             ])
-            // So that a test can look into its data.
+            // So that a test can search its data.
             .args(["--rdbcompression", "no"])
             .args(["--appendonly", append, "--appendfsync", "always", "--dir"])
             .arg(self.folder.path())

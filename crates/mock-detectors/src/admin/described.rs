@@ -1,4 +1,4 @@
-//! What a mock detector offers beside its admin API, as OpenAPI.
+//! The API of a mock detector besides its admin API, as OpenAPI.
 
 use detector_api::detect::DETECT_BATCH_PATH;
 use detector_api::dialect::Dialect;

@@ -16,7 +16,7 @@ use simulated_server::admin::{CheckedQuery, error};
 use super::Shared;
 use crate::journal::{Entry, Filter};
 
-/// The most requests in a plan.
+/// Maximum number of requests in a plan.
 const MAX_PLANNED: u64 = 100_000;
 
 #[derive(Debug, Deserialize)]

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// A pattern and what it means.
+/// A pattern and its meaning.
 pub(super) struct Rule {
     pub(super) label: &'static str,
     pub(super) category: &'static str,

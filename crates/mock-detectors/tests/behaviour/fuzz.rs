@@ -149,7 +149,7 @@ async fn no_change_breaks_a_detector() {
     fleet.stop().await;
 }
 
-/// Bytes that are not JSON, or JSON that is no patch, over the wire.
+/// Bytes that are not JSON, or JSON that is not a patch, over the wire.
 #[tokio::test]
 async fn no_bytes_break_the_admin_api() {
     let fleet = start(json!({})).await;

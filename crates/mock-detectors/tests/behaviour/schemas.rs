@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, start};
 
-/// What `$ref` points to, or the value itself.
+/// The target of `$ref`, or the value itself.
 fn resolved<'a>(api: &'a Value, part: &'a Value) -> &'a Value {
     match part["$ref"].as_str() {
         Some(place) => api
@@ -27,7 +27,7 @@ fn errors(api: &Value, part: &Value, body: &Value) -> Vec<String> {
     errors.map(|error| error.to_string()).collect()
 }
 
-/// The described path of a request, with its parameter instead of a name.
+/// The documented path of a request, with its parameter instead of a name.
 fn described(path: &str) -> String {
     let path = path.split('?').next().unwrap_or_default();
     let mut parts: Vec<&str> = path.split('/').collect();

@@ -9,10 +9,10 @@ use tokio::net::TcpStream;
 use crate::probe::Probe;
 use crate::secure;
 
-/// What a client saw of one request.
+/// The client's view of one request.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    /// Of the head.
+    /// The status of the head.
     pub(crate) status: Option<u16>,
     pub(crate) body: Vec<u8>,
     pub(crate) error: Option<h2::Error>,
@@ -57,7 +57,7 @@ async fn exchange(mut sender: SendRequest<Bytes>, address: std::net::SocketAddr)
     seen
 }
 
-/// One request to a detector that fails every request in this way.
+/// Sends one request to a detector that fails every request in this way.
 pub(crate) async fn look(kind: Value) -> Seen {
     let profile = json!({ "success_rate": 0, "failures": [{ "kind": kind }] });
     let probe = Probe::with_http2(profile).await;
