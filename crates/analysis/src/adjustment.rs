@@ -1,9 +1,9 @@
-//! Many tests at once: how many of the findings are chance.
+//! Adjusts p values of many tests, to bound the share of chance findings.
 
 use crate::input::{self, InputError};
 
-/// Adjusted p values, in the order given: reject those at or below a level and the expected share of
-/// false ones among the rejected is at most that level.
+/// Adjusted p values, in the given order: if those at or below a level are rejected, the expected share of
+/// false rejections is at most that level.
 ///
 /// Source: Benjamini and Hochberg (1995); R's `p.adjust(p, "BH")`.
 ///

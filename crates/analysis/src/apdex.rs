@@ -1,4 +1,4 @@
-//! Apdex: one number for how satisfied users are with response times.
+//! Apdex: a single figure for the satisfaction of users with response times.
 
 use crate::input::{self, InputError};
 
@@ -15,10 +15,10 @@ pub struct Apdex {
 
 impl Apdex {
     /// Counts response times against the target time T, both in one unit; `failures` are frustrated
-    /// whatever their times were, so leave their times out.
+    /// whatever their times were, so exclude their times.
     ///
     /// # Errors
-    /// `NotFinite`; `OutOfRange` for a target that is not above 0. No times are no error.
+    /// `NotFinite`; `OutOfRange` for a target that is not above 0. An empty input is valid.
     pub fn count(times: &[f64], failures: u64, target: f64) -> Result<Self, InputError> {
         input::positive("the target time", target)?;
         if !times.is_empty() {

@@ -1,9 +1,9 @@
-//! Judging a canary as Kayenta's NetflixACAJudge does: a class for each metric, a score for all.
+//! Judges a canary like Kayenta's NetflixACAJudge: a class for each metric, and a score over all of them.
 
 use crate::input::{self, InputError};
 use crate::shift::hodges_lehmann;
 
-/// Which changes of a metric matter.
+/// The changes of a metric that matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     Increase,
@@ -16,16 +16,16 @@ pub enum Class {
     Pass,
     High,
     Low,
-    /// One of the two has no values.
+    /// One of the two samples is empty.
     NoData,
 }
 
-/// When a metric counts as changed.
+/// The criteria for a changed metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Criteria {
     /// The changes that matter.
     pub direction: Direction,
-    /// Of the shift's own size (Kayenta: 0.25).
+    /// Relative to the shift's own size (Kayenta: 0.25).
     pub tolerance: f64,
     /// Kayenta: 0.98.
     pub confidence: f64,
@@ -74,7 +74,7 @@ pub fn group_score(classes: &[Class]) -> Option<f64> {
     (count > 0).then(|| 100.0 * passed as f64 / count as f64)
 }
 
-/// The weighted mean of group scores, each with its weight; `None` when the weights are nothing.
+/// The weighted mean of group scores, each with its weight; `None` if the sum of the weights is 0.
 ///
 /// # Errors
 /// `OutOfRange` for a negative weight or a score outside 0..=100.

@@ -7,7 +7,7 @@ use crate::service_demand::Attribution;
 use crate::slo_search::Found;
 use crate::usl::{self, Fit, Reach};
 
-/// Where an estimate comes from.
+/// The method of an estimate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     SloSearch,
@@ -32,20 +32,20 @@ impl Method {
 pub struct Estimate {
     pub method: Method,
     pub throughput: f64,
-    /// Of the throughput; `None` where the method has none.
+    /// Interval of the throughput; `None` if the method gives none.
     pub interval: Option<Interval>,
-    /// The load (users) it belongs to; `None` where the method knows rates only.
+    /// The corresponding load (users); `None` if the method uses rates only.
     pub load: Option<f64>,
     /// Extrapolated estimates have to be marked wherever they are shown.
     pub reach: Reach,
 }
 
-/// What the estimates together say.
+/// The agreement of the estimates.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Agreement {
     /// All estimates within the measured range lie within the tolerance of each other.
     Agree,
-    /// They do not: the largest is so many times the smallest.
+    /// They differ: the largest is this many times the smallest.
     Differ { factor: f64 },
     /// Fewer than two are within the measured range.
     TooFew,
@@ -92,7 +92,7 @@ pub fn from_demand(attribution: &Attribution) -> Option<Estimate> {
     })
 }
 
-/// The largest rate that a search has seen pass, up to the smallest that failed; `None` when none did.
+/// The largest rate that passed in a search, up to the smallest that failed; `None` if none passed.
 pub fn from_search(found: &Found) -> Option<Estimate> {
     let throughput = found.passed?;
     Some(Estimate {
@@ -101,7 +101,7 @@ pub fn from_search(found: &Found) -> Option<Estimate> {
         interval: found.failed.map(|failed| Interval {
             lower: throughput,
             upper: failed,
-            // A search gives bounds, not a probability; its confirmation stands for the confidence.
+            // A search gives bounds, not a probability; its confirmation takes the place of the confidence.
             confidence: 1.0,
         }),
         load: None,
@@ -109,7 +109,7 @@ pub fn from_search(found: &Found) -> Option<Estimate> {
     })
 }
 
-/// Whether estimates agree within `tolerance` (0.1 is 10 %). Extrapolated ones have no vote.
+/// Whether estimates agree within `tolerance` (0.1 is 10 %). Extrapolated ones are not considered.
 ///
 /// # Errors
 /// `OutOfRange` for a tolerance that is not above 0.

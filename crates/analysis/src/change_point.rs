@@ -1,4 +1,4 @@
-//! Change points in a history of runs, as Hunter finds them.
+//! Change points in a history of runs, by the method of Hunter.
 //!
 //! Sources: Fleming et al., "Hunter: Using Change Point Detection to Hunt for Performance Regressions"
 //! (2023), on top of E-divisive (Matteson and James, 2013): within overlapping windows the split with the
@@ -16,7 +16,7 @@ use crate::distribution::student_t_two_sided;
 use crate::input::{self, InputError};
 use crate::moments::Moments;
 
-/// How much has to change.
+/// The minimum size of reported changes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Options {
     /// Values per window, at least 2; windows overlap by half.
@@ -28,20 +28,20 @@ pub struct Options {
     pub merging: Merging,
 }
 
-/// What is measured anew after the weakest point was merged away.
+/// The points that are evaluated again after the weakest point was merged away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Merging {
-    /// The points on both sides, as the paper says. Every point that is left keeps the level.
+    /// The points on both sides, as in the paper. Every remaining point satisfies the level.
     #[default]
     BothSides,
-    /// The next two points, as the code of Hunter and Apache Otava does. The point before keeps a p value
-    /// that is no longer its own, so some points are left that do not keep the level. For histories
-    /// that have to look as they do there.
+    /// The next two points, as in the code of Hunter and Apache Otava. The previous point keeps an outdated
+    /// p value, so some remaining points do not satisfy the level. For histories that have to match those
+    /// tools.
     AsOtava,
 }
 
 impl Default for Options {
-    /// Otava's numbers, the paper's merging.
+    /// Otava's defaults, with the paper's merging.
     fn default() -> Self {
         Self {
             window: 50,
@@ -52,11 +52,10 @@ impl Default for Options {
     }
 }
 
-/// Where a series changes. Means are of the stretches up to the neighbouring change points, in the
-/// series' unit.
+/// A change of a series. Means are of the segments between neighbouring change points, in the series' unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ChangePoint {
-    /// The first value of the new stretch, counted from 0.
+    /// The first value of the new segment, counted from 0.
     pub index: usize,
     pub mean_before: f64,
     pub mean_after: f64,
@@ -87,7 +86,7 @@ fn ratio(of: f64, to: f64) -> f64 {
 ///
 /// # Errors
 /// `Empty`, `NotFinite`; `OutOfRange` for a window below 2, a p value outside (0, 1) or a negative
-/// magnitude. A series too short to change has no change points.
+/// magnitude. A series that is too short has no change points.
 pub fn change_points(series: &[f64], options: &Options) -> Result<Vec<ChangePoint>, InputError> {
     input::finite("the series", series, 1)?;
     checked(options)?;
@@ -205,7 +204,7 @@ fn stretches(splits: &[usize], length: usize) -> impl Iterator<Item = (usize, us
     starts.zip(ends)
 }
 
-/// The stretches before and after `indices[at]`, compared.
+/// Compares the segments before and after `indices[at]`.
 fn measured(series: &[f64], indices: &[usize], at: usize) -> ChangePoint {
     let index = indices[at];
     let start = at.checked_sub(1).map_or(0, |before| indices[before]);
@@ -232,7 +231,7 @@ fn t_test(left: &Moments, right: &Moments) -> f64 {
     let pooled = ((n - 1.0) * left.population_variance() + (m - 1.0) * right.population_variance())
         / degrees;
     let t = (left.mean() - right.mean()) / (pooled * (1.0 / n + 1.0 / m)).sqrt();
-    // 0 / 0: two stretches of one and the same value do not differ.
+    // 0 / 0: two segments of the same constant value do not differ.
     if t.is_nan() {
         1.0
     } else {

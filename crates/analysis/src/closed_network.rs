@@ -5,7 +5,7 @@
 
 use crate::input::{self, InputError};
 
-/// A place where requests spend time.
+/// A station at which requests spend time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Station {
     /// Mean service time times visits per request.
@@ -15,21 +15,21 @@ pub struct Station {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// So many servers with one queue.
+    /// This number of servers with one queue.
     Servers(u32),
-    /// Nobody waits: a network's delay.
+    /// A delay: requests do not wait for each other.
     Delay,
 }
 
-/// The network at one number of users.
+/// The solution for one number of users.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Solution {
     pub users: u32,
-    /// Completed per second.
+    /// Completed requests per second.
     pub throughput_per_s: f64,
-    /// Without the think time.
+    /// Excluding the think time.
     pub mean_response_s: f64,
-    /// Mean number at each station.
+    /// Mean number of requests at each station.
     pub queue_lengths: Vec<f64>,
     /// Busy share of each station's servers; the mean number in service for delays.
     pub utilisations: Vec<f64>,
@@ -182,7 +182,7 @@ impl State {
         }
     }
 
-    /// The mean time here of one more request that sees the network as it is.
+    /// The mean time of one more request here that finds the network in its current state.
     fn time(&self) -> f64 {
         match self.servers {
             0 => self.demand,
@@ -196,7 +196,7 @@ impl State {
         }
     }
 
-    /// `share` is the throughput over that of the network without this station.
+    /// `share` is the throughput divided by that of the network without this station.
     fn advance(&mut self, throughput: f64, length: f64, share: f64) {
         self.length = length;
         if self.servers < 2 {

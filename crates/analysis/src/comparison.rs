@@ -8,7 +8,7 @@ use crate::mann_whitney::{UTest, u_test_sorted};
 use crate::shift::{Shift, shift_sorted};
 use crate::sorted::Sorted;
 
-/// Which direction of a change is worse.
+/// The direction of a change that is worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Worse {
     /// Response times, error counts, memory.
@@ -17,13 +17,13 @@ pub enum Worse {
     Smaller,
 }
 
-/// How two samples are compared.
+/// The parameters of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Plan {
     pub worse: Worse,
-    /// Of the interval; the test's level is one minus this.
+    /// Confidence of the interval; the test's level is one minus this.
     pub confidence: f64,
-    /// The probability with which the minimal detectable effect is found.
+    /// The probability of detecting the minimal detectable effect.
     pub power: f64,
     /// The relative change that matters; 0.2 for "20 % slower is a regression".
     pub tolerance: f64,
@@ -42,22 +42,22 @@ impl Default for Plan {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Significantly worse, and by the tolerance or more: by the estimate, or, where a change as large as the tolerance
-    /// would have been seen, as far as the interval goes.
+    /// Significantly worse, and by the tolerance or more: by the estimate, or by the interval if a change as large as
+    /// the tolerance would have been detected.
     Regression,
     /// Significantly worse, but by less than the tolerance: the whole interval is below it.
     WorseWithinTolerance,
-    /// Not significantly different; a change as large as the tolerance would have been seen, and the
+    /// Not significantly different; a change as large as the tolerance would have been detected, and the
     /// interval excludes it.
     NoRegression,
     /// Significantly better.
     Improvement,
-    /// The data could not have shown the tolerance.
+    /// The data could not have shown a change as large as the tolerance.
     Inconclusive,
 }
 
-/// Two samples compared. Relative numbers are shares of the baseline's median (0.2 is 20 %), positive
-/// when the candidate is larger.
+/// The comparison of two samples. Relative numbers are shares of the baseline's median (0.2 is 20 %),
+/// positive if the candidate is larger.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Comparison {
     pub baseline_median: f64,
@@ -68,12 +68,12 @@ pub struct Comparison {
     pub relative_shift: f64,
     pub relative_interval: Interval,
     pub effect: Effect,
-    /// The smallest relative change that a pair like this shows with the plan's power; `None` when the
+    /// The smallest relative change that a pair like this detects with the plan's power; `None` if the
     /// samples are too small to bound the shift.
     pub minimal_detectable: Option<f64>,
     pub outcome: Outcome,
-    /// Values per side after which the tolerance would be detectable; `None` when it is already, or
-    /// when nothing can be said.
+    /// Number of values per side with which the tolerance would be detectable; `None` if it already is, or
+    /// if it is unknown.
     pub needs_per_side: Option<u64>,
 }
 
@@ -84,8 +84,8 @@ pub struct Comparison {
 /// taken from the interval's width; so it holds for any distribution that the shift holds for.
 ///
 /// # Errors
-/// `Empty`, `NotFinite`; `OutOfRange` for a plan outside its limits or a baseline whose median is 0,
-/// of which nothing can be a share.
+/// `Empty`, `NotFinite`; `OutOfRange` for a plan outside its limits or a baseline with a median of 0, for
+/// which relative numbers are undefined.
 pub fn compare(baseline: &[f64], candidate: &[f64], plan: &Plan) -> Result<Comparison, InputError> {
     input::open_unit("the confidence", plan.confidence)?;
     input::open_unit("the power", plan.power)?;
@@ -134,13 +134,13 @@ fn detectable(interval: &Interval, plan: &Plan) -> Option<f64> {
     Some((z + normal_quantile(plan.power)) * standard_error)
 }
 
-/// What was seen of a change; relative numbers are shares of the baseline, positive when it grew.
+/// An observed change; relative numbers are shares of the baseline, positive when it grew.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Seen {
     pub relative_shift: f64,
-    /// Unbounded where nothing bounds it.
+    /// Infinite where the data give no bound.
     pub relative_interval: Interval,
-    /// Adjusted, where several figures are tested.
+    /// Adjusted if several figures are tested.
     pub p_value: f64,
     pub minimal_detectable: Option<f64>,
 }
@@ -158,7 +158,7 @@ pub fn decide(seen: &Seen, plan: &Plan) -> Outcome {
             _ if worse_by <= 0.0 => Outcome::Improvement,
             _ if worse_by >= tolerance => Outcome::Regression,
             _ if at_most < tolerance => Outcome::WorseWithinTolerance,
-            // The estimate of a change that is as large as the tolerance lies below it half of the time.
+            // Half of the estimates of a change as large as the tolerance are below it.
             _ if would_be_seen => Outcome::Regression,
             _ => Outcome::Inconclusive,
         };

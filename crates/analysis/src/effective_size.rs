@@ -1,27 +1,27 @@
-//! How many independent values a correlated series is worth.
+//! The effective number of independent values in a correlated series.
 //!
-//! Response times of neighbouring requests resemble each other. An interval that takes them for
-//! independent is too narrow, so every interval of a mean goes through here.
+//! Response times of neighbouring requests are correlated. An interval that assumes independence is too
+//! narrow, so every interval of a mean is computed here.
 
 use crate::distribution::student_t_quantile;
 use crate::input::{self, InputError};
 use crate::interval::Interval;
 use crate::moments::Moments;
 
-/// Below this, the variance between batches says too little.
+/// With fewer values, the variance between batches is too uncertain.
 const SMALLEST_SERIES: usize = 16;
 
-/// A mean, and how much is known about it.
+/// A mean and its uncertainty.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mean {
     /// In the series' unit.
     pub mean: f64,
-    /// The mean's, with the correlation of neighbours in it.
+    /// Standard error of the mean, including the correlation of neighbouring values.
     pub standard_error: f64,
     pub interval: Interval,
     /// Between 1 and the number of values.
     pub effective_size: f64,
-    /// How many batches the standard error comes from.
+    /// Number of batches on which the standard error is based.
     pub batches: usize,
 }
 
@@ -38,7 +38,7 @@ pub fn mean(series: &[f64], confidence: f64) -> Result<Mean, InputError> {
     input::open_unit("the confidence", confidence)?;
     let size = series.len().isqrt();
     let batches = series.len() / size;
-    // The oldest values are left out where the series does not divide evenly.
+    // The oldest values are left out if the series is not a multiple of the batch size.
     let used = &series[series.len() - batches * size..];
     let means: Vec<f64> = used
         .chunks_exact(size)
@@ -53,7 +53,7 @@ pub fn mean(series: &[f64], confidence: f64) -> Result<Mean, InputError> {
     } else {
         n
     };
-    // Batch means that are too equal by chance or by alternation do not make a mean better than
+    // Batch means that are too similar, by chance or by alternation, do not make a mean more precise than
     // independent values would.
     let standard_error = (within.sample_variance() / effective_size).sqrt();
     let t = student_t_quantile(1.0 - (1.0 - confidence) / 2.0, (batches - 1) as f64);
@@ -66,8 +66,8 @@ pub fn mean(series: &[f64], confidence: f64) -> Result<Mean, InputError> {
     })
 }
 
-/// The number of independent values that would tell as much about the mean as this series in order
-/// of time; between 1 and its length.
+/// The number of independent values that would determine the mean as precisely as this series in order of
+/// time; between 1 and its length.
 ///
 /// # Errors
 /// As [`mean`].

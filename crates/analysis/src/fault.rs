@@ -6,46 +6,47 @@ use crate::input::{self, InputError};
 use crate::interval::Interval;
 use crate::proportion::{Count, proportion_difference};
 
-/// What clients saw within one stretch of time. Times are seconds since the start of the run.
+/// The observations of clients in one period. Times are seconds since the start of the run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Window {
     pub start_s: f64,
     pub end_s: f64,
     pub requests: u64,
-    /// Failed, or answered later than the objective allows.
+    /// Failed, or answered later than the objective permits.
     pub bad: u64,
 }
 
-/// When the fault was injected, and which other windows count.
+/// The injection of the fault, and the criteria for windows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Experiment {
     pub injected_s: f64,
-    /// When the fault was taken away.
+    /// The end of the fault.
     pub removed_s: f64,
-    /// A window is well when at least this share of its requests is good.
+    /// A window is good if at least this share of its requests is good.
     pub good_share: f64,
-    /// It counts as recovered after so many seconds without a violation.
+    /// The system counts as recovered after this many seconds without a violation.
     pub stable_s: f64,
 }
 
-/// What the fault did. Times are seconds from the injection, as fine as the windows are.
+/// The impact of the fault. Times are seconds from the injection, with the resolution of the windows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Impact {
-    /// The system kept its objective before the fault; if not, nothing below tells of the fault.
+    /// Whether the system met its objective before the fault; if not, the figures below do not describe the
+    /// fault.
     pub was_well: bool,
-    /// Until the end of the first window in violation; `None`: the fault never showed.
+    /// Until the end of the first window in violation; `None`: the fault had no visible effect.
     pub time_to_detect_s: Option<f64>,
-    /// Until the end of the last window in violation, followed by the stable time; `None`: it never
-    /// showed, or had not recovered when the run ended.
+    /// Until the end of the last window in violation, followed by the stable time; `None`: there was no
+    /// violation, or no recovery before the run ended.
     pub time_to_recover_s: Option<f64>,
     pub recovered: bool,
-    /// Bad requests from the injection on beyond those that the share before it lets expect.
+    /// Bad requests from the injection on, minus those expected from the share before it.
     pub lost_requests: f64,
     /// Time in violation from the injection on.
     pub budget_minutes: f64,
 }
 
-/// Measures a fault in windows in order of time. Windows without requests say nothing.
+/// Measures a fault in windows in order of time. Windows without requests are ignored.
 ///
 /// # Errors
 /// `Empty` without windows; `OutOfRange` for windows that end before they start or begin before the one
@@ -59,7 +60,7 @@ pub fn impact(windows: &[Window], experiment: &Experiment) -> Result<Impact, Inp
     };
     let injected = experiment.injected_s;
     let before = windows.iter().filter(|window| window.end_s <= injected);
-    // A window that the injection falls into is the fault's, too.
+    // A window during which the fault is injected belongs to the fault.
     let after = windows.iter().filter(|window| window.end_s > injected);
     let violations = || after.clone().filter(|window| !is_well(window));
 
@@ -138,8 +139,8 @@ fn check(windows: &[Window], experiment: &Experiment) -> Result<(), InputError> 
     )
 }
 
-/// One endpoint, tenant or detector during the fault, beside a control group that had none at the same
-/// time: the bad ones among the requests of each.
+/// One endpoint, tenant or detector during the fault, and a control group without the fault at the same
+/// time: the bad requests among the requests of each.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Exposure<'a> {
     pub name: &'a str,
@@ -147,7 +148,7 @@ pub struct Exposure<'a> {
     pub control: Count,
 }
 
-/// Whether one endpoint was hit.
+/// Whether an endpoint was affected.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hit {
     pub name: String,
@@ -159,7 +160,7 @@ pub struct Hit {
 }
 
 /// The blast radius: the endpoints that are worse than their control group, by the pooled test of two
-/// proportions at the level `alpha` for all endpoints together.
+/// proportions at the level `alpha` over all endpoints.
 ///
 /// # Errors
 /// `Empty` for an endpoint or control without requests; `OutOfRange` for more bad than all requests or a
@@ -225,7 +226,7 @@ pub fn resilience_score(faults: &[(f64, f64)]) -> Result<Option<f64>, InputError
 mod tests {
     use super::*;
 
-    /// Windows of a second, a hundred requests each, so many bad in each.
+    /// Windows of a second with a hundred requests each, and this many bad ones in each.
     fn windows(bad: impl Fn(u64) -> u64, count: u64) -> Vec<Window> {
         (0..count)
             .map(|second| Window {

@@ -1,8 +1,8 @@
-//! What is refused, and the checks that refuse it.
+//! Errors of invalid input, and the checks that return them.
 
 use thiserror::Error;
 
-/// Why some input cannot be analysed. No function of this crate panics on what it is given.
+/// The reason why an input cannot be analysed. No function of this crate panics on its input.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 pub enum InputError {
     #[error("{what}: no values")]

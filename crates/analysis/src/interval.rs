@@ -1,7 +1,7 @@
-//! What is known of a number: an interval and how often such intervals hold the truth.
+//! The uncertainty of a number: an interval and its confidence.
 
-/// The truth lies within `lower..=upper` in `confidence` of all repetitions. An end that the data
-/// cannot bound is infinite.
+/// The truth is within `lower..=upper` in `confidence` of all repetitions. An end that the data do not
+/// bound is infinite.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
     pub lower: f64,

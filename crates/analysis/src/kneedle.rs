@@ -1,8 +1,7 @@
-//! Kneedle: where a curve bends the most, seen from the line between its ends.
+//! Kneedle: the point at which a curve bends most, relative to the line between its ends.
 //!
 //! Source: Satopää, Albrecht, Irwin and Raghavan, "Finding a 'Kneedle' in a Haystack" (2011). The knee
-//! depends on the range of x that was measured and on the sensitivity, so it is a second opinion
-//! and never the only one.
+//! depends on the measured range of x and on the sensitivity, so it must not be the only estimate.
 
 use crate::input::{self, InputError, series};
 

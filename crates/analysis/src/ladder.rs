@@ -1,9 +1,9 @@
-//! Figures of a ladder: the same work at ever more users.
+//! Figures of a ladder: the same work at increasing numbers of users.
 
 use crate::input::{self, InputError};
 use crate::least_squares::pearson;
 
-/// What one rung has shown in its steady window.
+/// The measurements of one rung in its steady window.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rung {
     pub users: f64,
@@ -13,16 +13,16 @@ pub struct Rung {
     pub success_rate: f64,
     /// Any unit, the same for all rungs.
     pub mean_response: f64,
-    /// Busy share of the target's processors, 0..=1; `None` when it was not watched.
+    /// Busy share of the target's processors, 0..=1; `None` if it was not measured.
     pub cpu: Option<f64>,
 }
 
-/// What makes a rung stable.
+/// The criteria of a stable rung.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stability {
     /// At least this share succeeds.
     pub success_rate: f64,
-    /// The mean response time is below this many times that of the first rung.
+    /// The mean response time is below this multiple of that of the first rung.
     pub response_factor: f64,
     /// The processors are busy for less than this share.
     pub cpu: f64,
@@ -47,7 +47,7 @@ pub struct Figures {
     pub efficiencies: Vec<(f64, f64)>,
     /// 100 times the mean efficiency.
     pub linear_scalability_score: f64,
-    /// The largest number of users that is stable, all smaller ones stable, too; `None` when the first
+    /// The largest stable number of users such that all smaller ones are stable, too; `None` if the first
     /// rung is not.
     pub max_stable_users: Option<f64>,
     /// The efficiency at `max_stable_users`.
@@ -118,7 +118,7 @@ fn check(rungs: &[Rung]) -> Result<(), InputError> {
 }
 
 fn is_stable(rung: &Rung, first: &Rung, stability: &Stability) -> bool {
-    // The first rung is compared with itself: 1 is below any factor that makes sense.
+    // The first rung is compared with itself: 1 is below any reasonable factor.
     let limit = stability.response_factor * first.mean_response;
     rung.success_rate >= stability.success_rate
         && (rung.mean_response < limit || rung == first)

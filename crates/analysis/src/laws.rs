@@ -1,11 +1,11 @@
-//! Operational laws, which hold for every system whatever its distributions: measurements that break
-//! them are wrong.
+//! Operational laws, which hold for every system whatever its distributions: measurements that violate them
+//! are wrong.
 //!
 //! Source: Denning and Buzen, "The operational analysis of queueing network models" (1978).
 
 use crate::input::{self, InputError};
 
-/// Two numbers that have to be equal, and how far apart they are.
+/// Two numbers that have to be equal, and their difference.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Check {
     pub measured: f64,
@@ -31,8 +31,8 @@ impl Check {
     }
 }
 
-/// Little's law: the mean number in the system is throughput times mean time in the system,
-/// N = X·R. `tolerance` is the deviation that is forgiven, 0.05 for 5 %.
+/// Little's law: the mean number in the system is throughput times mean time in the system, N = X·R.
+/// `tolerance` is the permitted deviation, 0.05 for 5 %.
 ///
 /// # Errors
 /// `OutOfRange` for negative or not finite numbers.

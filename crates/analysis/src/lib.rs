@@ -1,7 +1,7 @@
-//! What measurements say: intervals, tests, models and verdicts.
+//! Statistical analysis of measurements: intervals, tests, models and verdicts.
 //!
-//! Pure functions over `f64`: no clock, no chance, no I/O, no formats. Every function names the source
-//! of its method, refuses what it cannot analyse with an [`InputError`], and never panics on input.
+//! Pure functions over `f64`: no clock, no randomness, no I/O, no formats. Every function names the source
+//! of its method, rejects input that it cannot analyse with an [`InputError`], and never panics on input.
 //! Units are the caller's unless a name ends with one.
 
 pub mod adjustment;

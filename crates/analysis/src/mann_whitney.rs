@@ -1,18 +1,18 @@
-//! The Mann-Whitney U test: do two samples come from one distribution.
+//! The Mann-Whitney U test: whether two samples come from one distribution.
 
 use crate::distribution::normal_cdf;
 use crate::input::InputError;
 use crate::sorted::Sorted;
 
-/// Up to this many values on each side the p value is exact; R's limit, too.
+/// Up to this many values on each side the p value is exact, as in R.
 pub const EXACT_UP_TO: usize = 50;
 
 /// The result of a two-sided test.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct UTest {
-    /// Pairs in which the value of `b` is the larger one; equal ones count half.
+    /// Number of pairs in which the value of `b` is larger; equal ones count half.
     pub u: f64,
-    /// The probability of a U at least as far from the middle, if nothing differs.
+    /// The probability of a U at least as far from the middle if the distributions are equal.
     pub p_value: f64,
     pub method: Method,
     /// U / (n·m): the probability that a value of `b` is the larger one; 0.5 is no effect.
@@ -41,8 +41,8 @@ pub fn u_test(a: &[f64], b: &[f64]) -> Result<UTest, InputError> {
     Ok(u_test_sorted(&a, &b))
 }
 
-/// The smallest number of values on each side that can be significant at `alpha`: 4 at 0.05, 5 at
-/// 0.01; fewer cannot, whatever they show.
+/// The smallest number of values on each side that can be significant at `alpha`: 4 at 0.05, 5 at 0.01;
+/// fewer cannot, whatever their values.
 ///
 /// # Errors
 /// `OutOfRange` unless `alpha` is strictly between 0 and 1.
@@ -77,7 +77,7 @@ pub(crate) fn u_test_sorted(a: &Sorted, b: &Sorted) -> UTest {
     }
 }
 
-/// How many of each sample share one value, in ascending order of the value.
+/// The number of values of each sample that are equal, in ascending order of the value.
 #[derive(Debug, Clone, Copy)]
 struct Group {
     in_a: u64,
@@ -141,8 +141,8 @@ fn exact(groups: &[Group], doubled: u64, m: usize, n: usize) -> f64 {
     (2.0 * up_to.min(from) as f64 / total as f64).min(1.0)
 }
 
-/// How many arrangements of m and n distinct values have each U: the coefficients of the Gaussian
-/// binomial, multiplied out factor by factor. C(100, 50) fits 128 bits.
+/// The number of arrangements of m and n distinct values with each U: the coefficients of the Gaussian
+/// binomial, multiplied factor by factor. C(100, 50) fits 128 bits.
 pub(crate) fn untied_counts(m: usize, n: usize) -> Vec<u128> {
     let mut counts = vec![0u128; m * n + 1];
     counts[0] = 1;

@@ -9,7 +9,7 @@ use crate::input::{self, InputError};
 use crate::interval::Interval;
 use crate::sorted::Sorted;
 
-/// Ranks, counted from 1, whose values enclose the quantile. What histograms need: look up both.
+/// Ranks, counted from 1, whose values enclose the quantile. For histograms: look up both.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RankInterval {
     /// `None`: the sample is too small to bound the quantile from below.

@@ -1,10 +1,11 @@
-//! Values that stand apart. Outliers are reported, never removed in silence.
+//! Outliers, which are reported and never removed silently.
 
 use crate::input::{self, InputError};
 use crate::percentile::{Definition, quantile};
 use crate::sorted::Sorted;
 
-/// Makes the median absolute deviation of normal values their standard deviation: 1 / Φ⁻¹(3/4).
+/// The factor that makes the median absolute deviation of normal values equal to their standard deviation:
+/// 1 / Φ⁻¹(3/4).
 const NORMAL_CONSISTENCY: f64 = 1.482_602_218_505_602;
 
 /// The range beyond which a value is an outlier, in the sample's unit.

@@ -1,12 +1,12 @@
-//! Percentiles, each by a definition that has a name.
+//! Percentiles by named definitions.
 //!
-//! A request that timed out is known to have taken at least its time-out. Give it that time as
-//! its value and never leave it out: a percentile of only the fast requests is wrong.
+//! A request that timed out took at least the length of its time-out. Use that as its value and do not
+//! leave it out: a percentile of only the fast requests is wrong.
 
 use crate::input::{self, InputError};
 use crate::sorted::Sorted;
 
-/// How a quantile is read off a sample. Outputs have to name the one that was used.
+/// The definition of a sample quantile. Outputs have to name the one that was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Definition {
     /// The smallest value with at least q·n values at or below it (type 1 of Hyndman and Fan
@@ -58,7 +58,7 @@ pub fn quantile(sample: &Sorted, q: f64, definition: Definition) -> Result<f64, 
     Ok(value.clamp(low, high.max(low)))
 }
 
-/// The smallest rank at or above q·n, forgiving the last digit: 0.07 · 100 is 7.000…01 as a float.
+/// The smallest rank at or above q·n, tolerating rounding errors: 0.07 · 100 is 7.000…01 as a float.
 fn smallest_rank(q: f64, n: f64) -> usize {
     let exact = q * n;
     let rounded = exact.round();

@@ -21,8 +21,7 @@ impl Count {
     }
 }
 
-/// The interval of a probability of which `hits` of `trials` independent trials were seen, as a
-/// share in 0..=1.
+/// The interval of a probability, given `hits` in `trials` independent trials, as a share in 0..=1.
 ///
 /// Source: Clopper and Pearson (1934): exact, never below the confidence; also for no hits at all
 /// (0 of 100 is up to 3.6 %).

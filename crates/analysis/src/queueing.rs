@@ -1,4 +1,4 @@
-//! Closed forms of single queues, the truth that simulated targets are held against.
+//! Closed forms of single queues, with which simulated targets are compared.
 //!
 //! Source: Kleinrock, "Queueing Systems, Volume 1" (1975); Kendall's notation. All rates are per second,
 //! all times in seconds.
@@ -16,7 +16,7 @@ pub struct Queue {
     pub mean_in_system: f64,
     /// Mean time until service begins.
     pub mean_wait_s: f64,
-    /// Mean time until the answer.
+    /// Mean time until the response.
     pub mean_response_s: f64,
     /// The share of arrivals that have to wait.
     pub waiting_probability: f64,
@@ -67,7 +67,7 @@ pub fn mmc(arrivals_per_s: f64, mean_service_s: f64, servers: u32) -> Result<Que
     })
 }
 
-/// One server whose service always takes equally long (Pollaczek and Khinchine).
+/// One server with constant service time (Pollaczek and Khinchine).
 ///
 /// # Errors
 /// As [`mm1`].
@@ -87,8 +87,8 @@ pub fn md1(arrivals_per_s: f64, service_s: f64) -> Result<Queue, InputError> {
     })
 }
 
-/// One server and room for `places` requests, the one in service included; further arrivals are
-/// rejected. Stable at any arrival rate; response times are of accepted requests.
+/// One server and space for `places` requests, including the one in service; further arrivals are rejected.
+/// Stable at any arrival rate; response times are those of accepted requests.
 ///
 /// # Errors
 /// `Empty` without a place; `OutOfRange` for negative arrivals or a service time that is not above 0.
@@ -97,7 +97,7 @@ pub fn mm1k(arrivals_per_s: f64, mean_service_s: f64, places: u32) -> Result<Que
     if places == 0 {
         return Err(InputError::Empty { what: "the places" });
     }
-    // Weights relative to the heaviest state, so that no power overflows.
+    // Weights are relative to the heaviest state, so that no power overflows.
     let weight = |n: u32| {
         if offered <= 1.0 {
             offered.powi(n.cast_signed())

@@ -1,7 +1,7 @@
-//! The floors of a sawtooth: what is left after each garbage collection.
+//! The floors of a sawtooth: the remaining value after each garbage collection.
 //!
-//! Memory under a garbage collector climbs and drops. A slope fitted to all values depends on where the
-//! run cut the last tooth; the value after each collection does not.
+//! Memory under a garbage collector rises and drops. A slope fitted to all values depends on where the run
+//! ended within the last tooth; the value after each collection does not.
 
 use crate::outlier::median_absolute_deviation;
 use crate::sorted::Sorted;
@@ -11,8 +11,8 @@ const STANDS_OUT: f64 = 8.0;
 /// Turns a median absolute deviation into a standard deviation.
 const NORMAL_CONSISTENCY: f64 = 1.4826;
 
-/// The lowest point of each tooth, as (time, value), without the first tooth, whose beginning was not
-/// seen. Empty when the series never drops.
+/// The lowest point of each tooth, as (time, value), without the first tooth, whose beginning is unknown.
+/// Empty if the series never drops.
 ///
 /// A drop is a step down far outside the usual steps which the next value does not take back.
 pub fn floors(times: &[f64], values: &[f64]) -> Vec<(f64, f64)> {

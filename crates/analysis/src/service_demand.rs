@@ -1,4 +1,4 @@
-//! Which resource limits throughput, seen long before it is busy.
+//! Attribution of throughput to the limiting resource, long before it is busy.
 //!
 //! The utilisation law says U = D · X: a request needs D seconds of a resource, so the resource is busy
 //! for the share D · X of the time. The slope of utilisation over throughput is the demand, the
@@ -17,17 +17,17 @@ pub struct Resource<'a> {
     pub utilisations: &'a [f64],
 }
 
-/// What one resource contributes.
+/// The demand on one resource.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Demand {
     pub resource: String,
-    /// Share of the resource's capacity that one request per second takes: seconds per request.
+    /// Share of the resource's capacity that one request per second uses: seconds per request.
     pub demand_s: f64,
     pub demand_interval: Interval,
     /// Busy share without any request; 0 unless the data show one.
     pub background: f64,
-    /// (1 - background) / demand: the throughput at which this resource is full; `None` when the
-    /// demand cannot be told from nothing.
+    /// (1 - background) / demand: the throughput at which this resource is full; `None` if the demand is
+    /// not distinguishable from zero.
     pub saturation: Option<f64>,
     pub saturation_interval: Option<Interval>,
 }
@@ -38,8 +38,8 @@ pub struct Attribution {
     pub demands: Vec<Demand>,
     /// The largest throughput that was measured.
     pub largest_throughput: f64,
-    /// Saturation throughput with the bottleneck's capacity doubled, over today's: at most 2, less
-    /// when another resource is next. `None` without a bottleneck.
+    /// Saturation throughput with the bottleneck's capacity doubled, relative to the current one: at most
+    /// 2, less if another resource is next. `None` without a bottleneck.
     pub gain_if_doubled: Option<f64>,
 }
 
@@ -104,7 +104,7 @@ fn demand(throughputs: &[f64], resource: &Resource, confidence: f64) -> Result<D
         )?;
     }
     let with_background = least_squares::line(throughputs, resource.utilisations, confidence)?;
-    // A background that the data do not show would only make the demand less sure.
+    // An insignificant background would only make the demand less precise.
     let (slope, interval, background) = if with_background.intercept_interval.lower > 0.0 {
         let line = with_background;
         (line.slope, line.slope_interval, line.intercept)

@@ -1,4 +1,4 @@
-//! How far one sample lies from another: the Hodges-Lehmann shift.
+//! The distance between two samples: the Hodges-Lehmann shift.
 
 use crate::distribution::normal_quantile;
 use crate::input::{self, InputError};
@@ -15,11 +15,11 @@ pub struct Shift {
     pub interval: Interval,
 }
 
-/// The shift from `a` to `b` with its interval, the one that belongs to the Mann-Whitney test.
+/// The shift from `a` to `b` with the interval that corresponds to the Mann-Whitney test.
 ///
 /// Sources: Hodges and Lehmann (1963); the interval is Moses' (Hollander, Wolfe and Chicken,
 /// "Nonparametric Statistical Methods", 4.3): exact up to 50 values on each side, normal above.
-/// Needs memory for the samples only, whatever their number of pairs.
+/// The memory is proportional to the samples, not to the number of pairs.
 ///
 /// # Errors
 /// `Empty`, `NotFinite`, `OutOfRange` for the confidence.
@@ -86,7 +86,7 @@ fn nth_difference(a: &Sorted, b: &Sorted, k: u64) -> f64 {
             low = middle + 1;
         }
     }
-    // A difference of nothing is 0 and never -0.
+    // A difference of zero is 0 and never -0.
     from_ordered(low) + 0.0
 }
 

@@ -1,26 +1,26 @@
-//! The search for the largest arrival rate that keeps the service level objectives.
+//! The search for the largest arrival rate that meets the service level objectives.
 //!
-//! A pure state machine: it says which rate to try, is told how that went, and ends with an interval
-//! from the largest rate that passed to the smallest that failed. It doubles until a probe fails,
-//! bisects until the interval is narrow, then confirms the lower end; what Nighthawk calls adjusting
-//! and testing stage. Durations, cool-downs and what passes are the caller's.
+//! A pure state machine: it returns the rate to try, receives the result, and ends with an interval from
+//! the largest rate that passed to the smallest that failed. It doubles until a probe fails, bisects until
+//! the interval is narrow, then confirms the lower end (Nighthawk's adjusting and testing stages).
+//! Durations, cool-downs and criteria are the caller's.
 
 use crate::input::{self, InputError};
 
-/// How a search goes. Rates have the caller's unit, usually requests per second.
+/// The parameters of a search. Rates have the caller's unit, usually requests per second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Plan {
     /// The first rate.
     pub start: f64,
-    /// Nothing below is tried.
+    /// The lower bound of the tried rates.
     pub smallest: f64,
-    /// Nothing above is tried.
+    /// The upper bound of the tried rates.
     pub largest: f64,
     /// The final interval's width is at most this share of its upper end.
     pub resolution: f64,
-    /// How often the found rate has to pass again.
+    /// Number of times that the found rate has to pass again.
     pub confirmations: u32,
-    /// The search ends after this many probes, whatever it knows by then.
+    /// Maximum number of probes, after which the search ends.
     pub probes: u32,
 }
 
@@ -37,7 +37,7 @@ impl Default for Plan {
     }
 }
 
-/// What the search wants next.
+/// The next step of the search.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Step {
     Probe { rate: f64, stage: Stage },
@@ -53,12 +53,12 @@ pub enum Stage {
     Confirmation,
 }
 
-/// How a probe went.
+/// The result of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Probe {
     Passed,
     Failed,
-    /// The generator could not send the rate, so the target was not asked.
+    /// The generator could not send the rate, so the target was not tested.
     GeneratorLimited,
 }
 
@@ -75,15 +75,15 @@ pub struct Found {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// The capacity lies between `passed` and `failed`, as narrowly as asked for, and was confirmed.
+    /// The capacity is between `passed` and `failed`, within the required resolution, and was confirmed.
     Bracketed,
     /// The largest rate still passes.
     NothingFails,
-    /// The smallest rate fails already.
+    /// The smallest rate already fails.
     NothingPasses,
     /// The generator is the limit; the capacity is at least `passed`.
     GeneratorLimited,
-    /// The probes are used up; the interval is wider than asked for, or unconfirmed.
+    /// The maximum number of probes is reached; the interval is wider than required, or unconfirmed.
     OutOfProbes,
 }
 
@@ -149,7 +149,7 @@ impl Search {
         Step::Probe { rate, stage }
     }
 
-    /// Takes the result of the probe that [`Search::step`] asked for. After the end it does nothing.
+    /// Records the result of the probe from [`Search::step`]. After the end it has no effect.
     pub fn observe(&mut self, probe: Probe) {
         let Step::Probe { rate, stage } = self.step() else {
             return;
@@ -159,7 +159,7 @@ impl Search {
             (Probe::Passed, Stage::Confirmation) => self.confirmed += 1,
             (Probe::Passed, _) => self.passed = Some(rate),
             (Probe::Failed, Stage::Confirmation) => {
-                // The pass was luck. Below is nothing that is known to pass, so it is searched again.
+                // The pass was luck. No lower rate is known to pass, so the range below is searched again.
                 self.failed = Some(rate);
                 self.passed = None;
                 self.confirmed = 0;

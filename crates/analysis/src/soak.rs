@@ -1,18 +1,18 @@
-//! Does something leak: memory, descriptors, threads, response times of a long run.
+//! Detection of leaks in a long run: memory, descriptors, threads, response times.
 
 use crate::distribution::normal_quantile;
 use crate::input::{self, InputError};
 use crate::sawtooth;
 use crate::trend::{Trend, trend};
 
-/// So many floors make a trend of their own.
+/// Minimum number of floors for a trend of their own.
 const ENOUGH_FLOORS: usize = 8;
 
-/// How a long run is judged.
+/// The criteria for a long run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Plan {
     pub confidence: f64,
-    /// The probability with which a leak of the detectable size is found.
+    /// The probability of detecting a leak of the detectable size.
     pub power: f64,
     /// Growth up to this is not a leak, in the values' unit per unit of time.
     pub harmless_slope: f64,
@@ -30,21 +30,21 @@ impl Default for Plan {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It grows, and goes on growing in the second half.
+    /// It grows, and continues to grow in the second half.
     Leak,
-    /// It has grown, but significantly more slowly in the second half: a warm-up that ends.
+    /// It grew, but significantly more slowly in the second half: a warm-up that ends.
     Settling,
     /// No growth above the harmless one was found; see [`Soak::detectable_slope`].
     NoLeak,
-    /// It climbs and drops, but too rarely to tell what stays.
+    /// It rises and drops, but too rarely to determine the remaining growth.
     TooFewTeeth,
 }
 
-/// Which points were judged.
+/// The judged points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis {
     Values,
-    /// The lowest point of each tooth of a sawtooth, and how many there are.
+    /// The lowest point of each tooth of a sawtooth, and their number.
     Floors(usize),
 }
 
@@ -54,19 +54,19 @@ pub struct Soak {
     pub verdict: Verdict,
     pub basis: Basis,
     pub trend: Trend,
-    /// A growth of this size would have been found with the plan's power: "no leak above this".
+    /// Growth of this size would have been detected with the plan's power: "no leak above this".
     pub detectable_slope: f64,
     /// The line's value at the end of the run.
     pub level: f64,
 }
 
-/// When a limit is reached from the end of the run, in the unit of time.
+/// The time from the end of the run until a limit is reached.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TimeToLimit {
     pub expected: f64,
-    /// At the upper end of the slope's interval.
+    /// With the upper end of the slope's interval.
     pub earliest: f64,
-    /// At the lower end; `None`: never.
+    /// With the lower end; `None`: never.
     pub latest: Option<f64>,
 }
 
@@ -103,8 +103,8 @@ pub fn soak(times: &[f64], values: &[f64], plan: &Plan) -> Result<Soak, InputErr
 }
 
 impl Soak {
-    /// When `limit`, in the values' unit, is reached; `None` without growth. At once when the level is
-    /// there already.
+    /// When `limit`, in the values' unit, is reached; `None` without growth. Immediately if the level has
+    /// already reached it.
     pub fn time_to_limit(&self, limit: f64) -> Option<TimeToLimit> {
         let room = (limit - self.level).max(0.0);
         (self.trend.slope > 0.0).then(|| TimeToLimit {
@@ -120,7 +120,7 @@ fn verdict(times: &[f64], values: &[f64], whole: &Trend, plan: &Plan) -> Verdict
     if !significant || whole.interval.lower <= plan.harmless_slope {
         return Verdict::NoLeak;
     }
-    // The second half is judged only where it is long enough to have a trend.
+    // The second half is judged only if it is long enough for a trend.
     let half = values.len() / 2;
     match trend(&times[half..], &values[half..], plan.confidence) {
         Ok(second) if second.interval.upper < whole.interval.lower => Verdict::Settling,

@@ -26,7 +26,7 @@ impl Sorted {
         &self.0
     }
 
-    /// How many values; at least 1.
+    /// The number of values; at least 1.
     #[expect(clippy::len_without_is_empty, reason = "a Sorted is never empty")]
     pub fn len(&self) -> usize {
         self.0.len()
@@ -44,17 +44,17 @@ impl Sorted {
         self.min() == self.max()
     }
 
-    /// The value of this rank, counted from 1; ranks outside are moved to the nearest end.
+    /// The value with this rank, counted from 1; ranks outside are clamped to the nearest end.
     pub fn rank(&self, rank: usize) -> f64 {
         self.0[rank.clamp(1, self.0.len()) - 1]
     }
 
-    /// How many values lie below `limit`.
+    /// The number of values below `limit`.
     pub fn count_below(&self, limit: f64) -> usize {
         self.0.partition_point(|value| *value < limit)
     }
 
-    /// How many values lie at or below `limit`.
+    /// The number of values at or below `limit`.
     pub fn count_up_to(&self, limit: f64) -> usize {
         self.0.partition_point(|value| *value <= limit)
     }

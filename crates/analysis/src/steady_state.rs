@@ -1,4 +1,4 @@
-//! Where the warm-up of a window ends, and whether it ever does.
+//! Detects the end of a window's warm-up, if there is one.
 
 use crate::input::{self, InputError};
 use crate::moments::Moments;
@@ -6,17 +6,17 @@ use crate::trend::trend;
 
 /// Values per batch, as in MSER-5.
 const BATCH: usize = 5;
-/// Fewer batches tell no transient from chance.
+/// With fewer batches, a transient is not distinguishable from chance.
 const FEWEST_BATCHES: usize = 16;
 
-/// What counts as steady.
+/// The criteria for a steady state.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
-    /// The share of the window that has to be left.
+    /// The minimum share of the window after the cut.
     pub smallest_share: f64,
-    /// The largest drift over what is left, as a share of its mean.
+    /// The maximum drift after the cut, as a share of the mean.
     pub largest_drift: f64,
-    /// The level at which a drift is believed.
+    /// The significance level of a drift.
     pub alpha: f64,
 }
 
@@ -33,21 +33,21 @@ impl Default for Limits {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Verdict {
     Steady,
-    /// The best cut leaves less than the smallest share: it never settles.
+    /// The best cut leaves less than the minimum share: there is no steady state.
     NoSteadyPart,
-    /// What is left still drifts by this share of its mean.
+    /// The values after the cut drift by this share of their mean.
     Drifts {
         share: f64,
     },
 }
 
-/// A window cut into warm-up and steady part. When it is not steady, do not average it.
+/// A window divided into warm-up and steady part. Do not average a window that is not steady.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Steadiness {
     pub verdict: Verdict,
     /// The first value after the warm-up, counted from 0.
     pub start: usize,
-    /// Of the values from there on, in their unit.
+    /// Mean of the values from there on, in their unit.
     pub mean: f64,
 }
 
@@ -72,7 +72,7 @@ pub fn steady_state(series: &[f64], limits: &Limits) -> Result<Steadiness, Input
     let kept = &batches[cut..];
     let mean = Moments::of(&series[cut * BATCH..]).mean();
     let share = kept.len() as f64 / batches.len() as f64;
-    // The sum of squares over few batches is small by chance, so the last half is never believed.
+    // The sum of squares over few batches is small by chance, so cuts in the last half are never accepted.
     let verdict = if share < limits.smallest_share.max(0.5) {
         Verdict::NoSteadyPart
     } else {
@@ -85,8 +85,8 @@ pub fn steady_state(series: &[f64], limits: &Limits) -> Result<Steadiness, Input
     })
 }
 
-/// The cut with the smallest sum of squares over the squared number of batches left. The last five
-/// batches are not tried: their statistic is chance.
+/// The cut with the smallest sum of squares over the squared number of remaining batches. The last five
+/// batches are excluded, because their statistic is dominated by chance.
 fn best_cut(batches: &[f64]) -> usize {
     let statistic = |cut: usize| {
         let kept = &batches[cut..];

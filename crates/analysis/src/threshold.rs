@@ -1,7 +1,7 @@
-//! Thresholds with three answers: passed, failed, or not decidable from so few values.
+//! Thresholds with three results: passed, failed, or undecidable from the number of values.
 //!
-//! A threshold passes when the whole interval of the number keeps it, fails when the whole interval
-//! breaks it, and is inconclusive otherwise, with the number of further values that would decide.
+//! A threshold passes if the whole interval of the number is within it, fails if the whole interval is
+//! beyond it, and is otherwise inconclusive, with the number of further values that would decide.
 
 use crate::distribution::normal_quantile;
 use crate::effective_size::Mean;
@@ -11,10 +11,10 @@ use crate::order_interval::{quantile_interval, rank_interval, smallest_sample};
 use crate::proportion::{Count, proportion_interval};
 use crate::sorted::Sorted;
 
-/// More values than any run has: a number that needs more of them lies on its limit.
+/// More values than any run has: a number that needs more of them is at its limit.
 const MOST_VALUES: u64 = 1_000_000_000_000;
 
-/// The side on which a number has to stay.
+/// The permitted side of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     Below,
@@ -23,7 +23,7 @@ pub enum Side {
     AtLeast,
 }
 
-/// A limit in the unit of what is judged.
+/// A limit in the unit of the judged number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limit {
     pub side: Side,
@@ -60,7 +60,7 @@ impl Limit {
         }
     }
 
-    /// Judges an interval: both ends keep the limit, both break it, or they disagree.
+    /// Judges an interval: both ends meet the limit, both violate it, or they disagree.
     pub fn judge(&self, interval: &Interval) -> ThresholdOutcome {
         match (
             self.is_kept_by(interval.lower),
@@ -80,14 +80,14 @@ pub enum ThresholdOutcome {
     Inconclusive,
 }
 
-/// What would decide an inconclusive threshold.
+/// The requirements to decide an inconclusive threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
     /// Nothing: it is decided.
     Nothing,
-    /// About this many values altogether, and so many more than there are.
+    /// About this many values in total, and the number still missing.
     Values { total: u64, more: u64 },
-    /// The measured number lies on the limit; more values are not expected to decide.
+    /// The measured number is at the limit; more values are not expected to decide.
     OnTheLimit,
 }
 
@@ -95,7 +95,7 @@ pub enum Needs {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict {
     pub answer: ThresholdOutcome,
-    /// Of the number that was judged.
+    /// Interval of the judged number.
     pub interval: Interval,
     pub needs: Needs,
 }
@@ -127,10 +127,10 @@ pub fn quantile(
     })
 }
 
-/// Judges the `q` quantile from counts alone, as histograms give them: the hits of `below` are the values that lie
-/// on the low side of the limit (strictly below it for `Below` and `AtLeast`, up to it for `AtMost`
-/// and `Above`). `effective_size` is the number of independent values that all of them are worth, their own
-/// number when they are independent. The needed values are counted like all values.
+/// Judges the `q` quantile from counts alone, as histograms provide them: the hits of `below` are the values on
+/// the low side of the limit (strictly below it for `Below` and `AtLeast`, up to it for `AtMost` and `Above`).
+/// `effective_size` is the effective number of independent values, which is the number of values if they are
+/// independent. The needed values are counted like all values.
 ///
 /// # Errors
 /// `Empty` for no values; `OutOfRange` for impossible counts, quantiles or confidences.
@@ -165,7 +165,7 @@ pub fn quantile_counts(
     judge_counts(&seen, q, limit, confidence)
 }
 
-/// Judges a probability of which `hits` of `trials` were seen: an error rate, a success rate.
+/// Judges a probability, given `hits` in `trials`: an error rate, a success rate.
 ///
 /// # Errors
 /// As [`proportion_interval`].
@@ -178,7 +178,7 @@ pub fn proportion(
     let interval = proportion_interval(hits, trials, confidence)?;
     let answer = limit.judge(&interval);
     let p = hits as f64 / trials as f64;
-    // Of 0 hits the variance is 0, but the limit's is not: an honest size is the larger of both.
+    // The variance of 0 hits is 0, but that of the limit is not: a realistic size uses the larger of both.
     let spread = (p * (1.0 - p))
         .max(limit.value * (1.0 - limit.value))
         .max(0.0);
@@ -209,9 +209,9 @@ fn count_below(sample: &Sorted, limit: Limit) -> usize {
     }
 }
 
-/// What a sample says about a limit.
+/// The evidence of a sample on a limit.
 struct Seen {
-    /// Of the values on the low side of the limit.
+    /// Share of the values on the low side of the limit.
     share: f64,
     total: u64,
     effective_size: f64,
@@ -244,17 +244,17 @@ fn judge_counts(
     Ok((answer, needs))
 }
 
-/// On which side of the limit the whole interval of a quantile lies.
+/// The side of the limit on which the whole interval of a quantile is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Low,
     High,
 }
 
-/// Where the interval lies when `share` of `n` independent values are on the low side.
+/// The position of the interval if `share` of `n` independent values are on the low side.
 fn placed(share: f64, n: u64, q: f64, confidence: f64) -> Result<Option<Place>, InputError> {
     let ranks = rank_interval(n, q, confidence)?;
-    // The value of a rank is on the low side when at least so many values are.
+    // The value of a rank is on the low side if at least that many values are.
     let is_low = |rank: u64| share * n as f64 + 1e-6 >= rank as f64;
     Ok(if ranks.upper.is_some_and(is_low) {
         Some(Place::Low)
@@ -265,8 +265,7 @@ fn placed(share: f64, n: u64, q: f64, confidence: f64) -> Result<Option<Place>, 
     })
 }
 
-/// The number of values, more than `have`, that would decide at the same share; `None` when a million
-/// million would not.
+/// The number of values, more than `have`, that would decide at the same share; `None` if 10¹² would not.
 fn deciding_size(
     share: f64,
     have: u64,
@@ -292,8 +291,8 @@ fn deciding_size(
     Ok(Some(decided))
 }
 
-/// How many values make the interval narrower than the distance to the limit:
-/// n = (z / distance)² · variance of one value.
+/// The number of values with which the interval is narrower than the distance to the limit: n = (z /
+/// distance)² · variance of one value.
 fn needs(
     answer: ThresholdOutcome,
     have: u64,

@@ -1,16 +1,16 @@
-//! Does a series rise or fall: the Theil-Sen slope and the Mann-Kendall test.
+//! Trend of a series: the Theil-Sen slope and the Mann-Kendall test.
 
 use crate::distribution::{normal_cdf, normal_quantile};
 use crate::input::{self, InputError, series};
 use crate::interval::Interval;
 use crate::sorted::Sorted;
 
-/// The slopes of all pairs are looked at; longer series are folded into medians of neighbours first.
+/// The slopes of all pairs are computed; longer series are first reduced to medians of neighbouring values.
 const MOST_POINTS: usize = 1000;
-/// That of neighbours that correlate by 0.9. A trend that bends leaves residuals that look correlated, too;
-/// without a limit a leak that accelerates would never be significant.
+/// The factor of neighbours with a correlation of 0.9. A nonlinear trend leaves residuals that also look
+/// correlated; without a limit an accelerating leak would never be significant.
 const LARGEST_FACTOR: f64 = 19.0;
-/// Below this the test's normal approximation does not hold.
+/// With fewer points the test's normal approximation does not hold.
 const FEWEST_POINTS: usize = 8;
 
 /// A trend. The slope is in the values' unit per unit of time.
@@ -21,9 +21,9 @@ pub struct Trend {
     pub interval: Interval,
     /// The value at time 0 of the line through the medians.
     pub intercept: f64,
-    /// Mann and Kendall's two-sided p value: how likely so much order is without a trend.
+    /// Mann and Kendall's two-sided p value: the probability of this much order without a trend.
     pub p_value: f64,
-    /// How many times larger the test's variance is than for independent values.
+    /// The ratio of the test's variance to that of independent values.
     pub autocorrelation_factor: f64,
     /// Points the trend was computed from, after folding.
     pub points: usize,
@@ -164,7 +164,7 @@ fn median_of_many(values: &mut [f64]) -> f64 {
     }
 }
 
-/// The value that would stand at this index if they were sorted.
+/// The value at this index of the sorted sequence.
 fn nth(values: &mut [f64], index: usize) -> f64 {
     *values.select_nth_unstable_by(index, f64::total_cmp).1
 }

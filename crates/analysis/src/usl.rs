@@ -18,7 +18,7 @@ pub struct Coefficient {
     pub standard_error: f64,
     /// Student's t; not cut off at the bounds, as R prints it.
     pub interval: Interval,
-    /// The estimate lies on a bound of its range: the data ask for a value outside the law.
+    /// The estimate is at a bound of its range: the data require a value outside the law.
     pub at_bound: bool,
 }
 
@@ -38,13 +38,13 @@ pub struct Fit {
     pub is_weak: bool,
     pub smallest_load: f64,
     pub largest_load: f64,
-    /// Of α and β, for what depends on both.
+    /// Covariance of α and β, for figures that depend on both.
     covariance_alpha_beta: f64,
     confidence: f64,
     t_quantile: f64,
 }
 
-/// Whether a number lies within what was measured.
+/// Whether a number is within the measured range.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Reach {
     Measured,
@@ -68,7 +68,7 @@ impl Reach {
     }
 }
 
-/// A point of the law that something is said about.
+/// A characteristic point of the law.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mark {
     pub load: f64,
@@ -76,7 +76,7 @@ pub struct Mark {
     pub reach: Reach,
 }
 
-/// Where a worker's time goes, as shares of the time of one user alone (R's `overhead`).
+/// The components of a worker's time, as shares of the time of a single user (R's `overhead`).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Overhead {
     /// 1/N

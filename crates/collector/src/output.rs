@@ -69,7 +69,7 @@ impl Stop {
         self.why.get().map(String::as_str)
     }
 
-    /// Says so.
+    /// Sends the signal.
     pub fn say(&self, why: String) {
         // Only the first reason counts.
         drop(self.why.set(why));

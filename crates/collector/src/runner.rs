@@ -1,4 +1,4 @@
-//! One runner as the collector knows it.
+//! The collector's state of one runner.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

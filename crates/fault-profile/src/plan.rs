@@ -40,7 +40,7 @@ pub struct PlannedRequest {
     pub service_us: u64,
 }
 
-/// The first requests of a tenant, as if they came at one time.
+/// The first requests of a tenant, as if they all arrived at the same time.
 #[derive(Debug, Clone, Copy)]
 pub struct FirstRequests<'a> {
     pub tenant: &'a str,

@@ -1,4 +1,4 @@
-//! Failures come together exactly as declared.
+//! Failures are correlated exactly as declared.
 
 use std::time::Duration;
 

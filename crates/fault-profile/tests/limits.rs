@@ -1,4 +1,4 @@
-//! Every value out of its limits is told with its path.
+//! Every value out of its limits is reported with its path.
 
 use fault_profile::Latency;
 use fault_profile::rate_limit::RateLimit;

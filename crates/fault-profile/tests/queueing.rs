@@ -1,4 +1,4 @@
-//! The waiting line against queueing theory: Erlang-C for the mean wait, Erlang-B for blocking.
+//! The queue compared with queueing theory: Erlang C for the mean wait, Erlang B for blocking.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn markov() -> Latency {
     }
 }
 
-/// What a simulated line did to Poisson arrivals.
+/// The result of a simulated queue with Poisson arrivals.
 struct Observed {
     mean_wait_ms: f64,
     blocked: f64,
@@ -65,7 +65,7 @@ fn simulate(config: &QueueConfig, load: f64, arrivals: u64) -> Observed {
     }
 }
 
-/// Probability that all `workers` are busy and nobody may wait (Erlang 1917).
+/// Probability that all `workers` are busy, without a queue (Erlang 1917).
 fn erlang_b(workers: u32, offered: f64) -> f64 {
     (1..=workers).fold(1.0, |b, n| offered * b / (f64::from(n) + offered * b))
 }
@@ -79,7 +79,7 @@ fn erlang_c(workers: u32, load: f64) -> f64 {
 fn check_wait(config: &QueueConfig, load: f64, expected_ms: f64) {
     let arrivals = if load > 0.9 { 1_500_000 } else { 300_000 };
     let observed = simulate(config, load, arrivals).mean_wait_ms;
-    // The mean of a line at 0.95 converges slowly: its own samples are correlated.
+    // The mean of a queue at 0.95 converges slowly: its own samples are correlated.
     let tolerance = if load > 0.9 { 0.06 } else { 0.03 };
     let error = (observed - expected_ms).abs() / expected_ms;
     assert!(

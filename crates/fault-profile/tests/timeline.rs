@@ -1,4 +1,4 @@
-//! Schedules: what holds when, for whom.
+//! Schedules: the active stages over time, and the keys to which they apply.
 
 use std::time::Duration;
 
@@ -87,7 +87,7 @@ fn ramps_follow_their_curves() {
     }
 }
 
-/// A share must stay one, a status must stay an error.
+/// A share must remain a share, a status an error.
 fn ends(parameter: &str) -> (f64, f64) {
     match parameter {
         "correlation.gilbert_elliott.good_to_bad" => (0.1, 0.9),
@@ -96,8 +96,8 @@ fn ends(parameter: &str) -> (f64, f64) {
     }
 }
 
-/// One of each kind of place: a whole number, an element of a list, what a stage brings along, a
-/// default, another variant. All on the half of the keys that the stage applies to.
+/// One of each kind of place: a whole number, an element of a list, a value that a stage adds, a default,
+/// another variant. All of them for the half of the keys to which the stage applies.
 #[test]
 fn any_number_of_the_profile_can_be_ramped_on_a_subset_of_keys() {
     let queue = json!({"workers": 1, "service": {"constant": {"ms": 1}}});

@@ -21,7 +21,7 @@ pub struct Config {
     pub period: Duration,
     /// Whether a browser is opened on it.
     pub open: bool,
-    /// Where the report is written when the run has ended.
+    /// The path of the report, which is written when the run has ended.
     pub export: Option<PathBuf>,
 }
 
@@ -32,7 +32,7 @@ pub enum ConfigError {
     Unknown(String),
     #[error("{name}: `{value}` is not {expected}")]
     Value {
-        /// As it was written, such as `K6_WEB_DASHBOARD_PORT`.
+        /// The name as written, such as `K6_WEB_DASHBOARD_PORT`.
         name: String,
         value: String,
         expected: &'static str,

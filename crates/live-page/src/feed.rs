@@ -18,9 +18,9 @@ use super::live_run::{LiveRun, Phase, Stage};
 use super::measured::Request;
 use super::request::{Tagged, is_beside_the_load};
 
-/// Of intervals.
+/// Confidence of intervals.
 const CONFIDENCE: f64 = 0.95;
-/// Sets of tags whose meaning is known without reading them again.
+/// Maximum number of tag sets whose meaning is known without parsing them again.
 const MOST_KNOWN: usize = 20_000;
 
 /// Fills a live run with the measurements of one run of the driver.

@@ -24,7 +24,7 @@ pub struct Group {
     max: u64,
     pub statuses: BTreeMap<u16, u64>,
     pub errors: IndexMap<String, u64>,
-    /// When each of them came first and last, in seconds from the start of the test.
+    /// The first and the last occurrence of each error, in seconds from the start of the test.
     pub error_times: BTreeMap<String, [f64; 2]>,
 }
 
@@ -83,14 +83,14 @@ impl Group {
         }
     }
 
-    /// Notes that an error came at this time, behind counting it.
+    /// Records the time of an error, after counting it.
     pub fn note_error(&mut self, error: &str, at_s: f64) {
         let name = self.name_of(error).to_owned();
         let [first, last] = self.error_times.entry(name).or_insert([at_s; 2]);
         (*first, *last) = (first.min(at_s), last.max(at_s));
     }
 
-    /// What an error is counted as.
+    /// The name under which an error is counted.
     fn name_of<'a>(&self, error: &'a str) -> &'a str {
         let is_known = self.errors.contains_key(error);
         if is_known || self.errors.len() < MOST_ERRORS {

@@ -11,9 +11,9 @@ use std::time::Instant;
 use crate::retry::Config;
 use crate::sync::AtomicU64;
 
-/// One extra call, in the units that are counted.
+/// One extra call, in the units of the balance.
 const CALL: u64 = 1_000;
-/// The balance takes the upper bits, the time of the last refill in milliseconds the lower ones.
+/// The balance occupies the upper bits, the time of the last refill in milliseconds the lower ones.
 const TIME_BITS: u32 = 40;
 const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
 const MAX_BALANCE: u64 = (1 << (64 - TIME_BITS)) - 1;
@@ -34,7 +34,7 @@ impl Budget {
     pub fn new(config: &Config, now: Instant) -> Self {
         let floor_per_s = (config.budget_floor_per_s * CALL as f64).round() as u64;
         let kept = floor_per_s.saturating_mul(config.budget_window_ms) / 1_000;
-        // Room for one whole call at least, or a ratio without a floor could never pay for one.
+        // Space for at least one whole call; otherwise a ratio without a floor could never pay for one.
         let cap = kept.clamp(CALL, MAX_BALANCE);
         let start = floor_per_s.min(cap);
         Self {
@@ -58,7 +58,7 @@ impl Budget {
         self.update(now, |balance| balance.checked_sub(CALL))
     }
 
-    /// Calls that could be paid for now.
+    /// Number of calls that could be paid for now.
     pub fn available(&self, now: Instant) -> f64 {
         let (balance, _) = self.refilled(self.state.load(Ordering::Acquire), now);
         balance as f64 / CALL as f64
@@ -173,7 +173,7 @@ mod tests {
                 });
             }
         });
-        // One call was there from the start; the clock stands still.
+        // One call was available from the start; the clock stands still.
         let left = budget.available(now) as u32;
         assert_eq!(granted.load(Ordering::Relaxed) + left, 64 * 500 / 5 + 1);
     }

@@ -28,7 +28,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Adds a fault, as path and message, for every value that makes no sense.
+    /// Adds an error, as path and message, for every invalid value.
     pub fn validate(&self, faults: &mut Vec<(String, String)>) {
         Check::new(faults).at_least("max_in_flight", self.max_in_flight, 1);
     }

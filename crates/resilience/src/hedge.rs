@@ -34,7 +34,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Adds a fault, as path and message, for every value that makes no sense.
+    /// Adds an error, as path and message, for every invalid value.
     pub fn validate(&self, faults: &mut Vec<(String, String)>) {
         Check::new(faults).inner_share("quantile", self.quantile);
     }

@@ -42,7 +42,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Adds a fault, as path and message, for every value that makes no sense.
+    /// Adds an error, as path and message, for every invalid value.
     pub fn validate(&self, faults: &mut Vec<(String, String)>) {
         let mut check = Check::new(faults);
         check.at_least("interval_ms", self.interval_ms, 1);
@@ -56,7 +56,7 @@ impl Config {
         check.between("max_ejection_percent", self.max_ejection_percent, 0, 100);
     }
 
-    /// Members that may be out at once.
+    /// Maximum number of members that may be ejected at once.
     fn most_ejected(&self, members: usize) -> usize {
         if self.max_ejection_percent == 0 {
             return 0;
@@ -79,7 +79,7 @@ struct Member {
     calls: u32,
     failed: u32,
     out_until: Option<Instant>,
-    /// Ejections in a row; one is forgotten with every interval without.
+    /// Consecutive ejections; each interval without one subtracts one.
     ejections: u32,
 }
 
@@ -108,7 +108,7 @@ impl Outliers {
         let longest = Duration::from_millis(self.config.max_ejection_ms);
         let time = Duration::from_millis(self.config.ejection_ms).saturating_mul(one.ejections);
         one.out_until = Some(now + time.min(longest));
-        // Judged again when it is back.
+        // Judged again after it is back.
         one.calls = 0;
         one.failed = 0;
         true

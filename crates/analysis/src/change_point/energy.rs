@@ -1,4 +1,4 @@
-//! The energy distance between two neighbouring stretches.
+//! The energy distance between two neighbouring segments.
 
 use std::ops::Range;
 
@@ -31,8 +31,8 @@ impl Distances {
         Self { size, prefix }
     }
 
-    /// The split of start..end whose left side differs most from a stretch that follows it; the first
-    /// of equal ones. `None` for fewer than two values.
+    /// The split of start..end whose left side differs most from the segment that follows it; the first of
+    /// equal ones. `None` for fewer than two values.
     pub(super) fn best_split(&self, start: usize, end: usize) -> Option<Split> {
         let mut best: Option<Split> = None;
         for index in start + 1..end {

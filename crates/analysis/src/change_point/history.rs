@@ -1,10 +1,10 @@
-//! A history that grows, as Hunter keeps it: only its tail is looked at when values are appended.
+//! A growing history, as in Hunter: appending values only evaluates its tail.
 
 use super::{ChangePoint, Options, changes_in, checked, merged, relaxed};
 use crate::input::{self, InputError};
 
-/// A series with what was found in it so far. A point of the first pass stays when values are appended: what was
-/// reported yesterday is not withdrawn by the next run, and the work does not grow with the history.
+/// A series with the change points found so far. A point of the first pass remains when values are appended: an
+/// earlier report is not withdrawn by the next run, and the work does not grow with the history.
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
     series: Vec<f64>,
@@ -25,7 +25,7 @@ impl History {
         })
     }
 
-    /// A history of which the points of the first pass are known, as [`Self::weak`] gave them.
+    /// A history with known points of the first pass, as returned by [`Self::weak`].
     ///
     /// # Errors
     /// As [`super::change_points`]; `OutOfRange` for a point that is not inside the series.
@@ -54,8 +54,8 @@ impl History {
         })
     }
 
-    /// Appends values, and looks at the windows that they can change: two before the first of them, and those
-    /// that hold them.
+    /// Appends values, and evaluates the windows that they can change: two before the first of them, and
+    /// those that contain them.
     ///
     /// # Errors
     /// `NotFinite`; nothing is appended then.
@@ -66,7 +66,7 @@ impl History {
         input::finite("the series", values, 1)?;
         let tail = self.series.len().saturating_sub(2 * self.options.window);
         self.series.extend_from_slice(values);
-        // Windows begin at a point that was found, or at half a window.
+        // Windows begin at a change point, or at half a window.
         let half = (self.options.window / 2).max(1);
         let found = self.weak.iter().rev().find(|index| **index <= tail);
         let start = found.copied().unwrap_or(0).max(tail / half * half);
@@ -82,7 +82,7 @@ impl History {
         &self.series
     }
 
-    /// The points of the first pass, to go on with another time.
+    /// The points of the first pass, to continue later.
     pub fn weak(&self) -> &[usize] {
         &self.weak
     }

@@ -1,4 +1,4 @@
-//! From measured points to a law with intervals.
+//! Fits the law, with intervals, to measured points.
 
 use super::solve::{self, Parameters, Point};
 use super::{Coefficient, Fit};
@@ -7,9 +7,9 @@ use crate::input::{self, InputError, series};
 use crate::interval::Interval;
 use crate::moments::Moments;
 
-/// Below this many different loads the fit is refused.
+/// With fewer different loads the fit is rejected.
 const SMALLEST: usize = 4;
-/// Below this many it is called weak; R warns there, too.
+/// With fewer different loads the fit is called weak; R also warns then.
 const WEAK_BELOW: usize = 6;
 
 /// Fits the law to completed throughput over load. The throughput must come from steady windows. In a
@@ -80,7 +80,7 @@ pub fn fit_weighted(
     })
 }
 
-/// How many different loads there are.
+/// Validates the input and returns the number of different loads.
 fn check(loads: &[f64], throughputs: &[f64], weights: &[f64]) -> Result<usize, InputError> {
     input::paired(
         series("the loads", loads),

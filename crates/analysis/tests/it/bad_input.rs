@@ -1,4 +1,4 @@
-//! Whatever it is given, no function panics; what cannot be analysed is refused by name.
+//! No function panics on any input; input that cannot be analysed is rejected by name.
 
 use analysis::apdex::Apdex;
 use analysis::canary::{Criteria, Direction, classify};
@@ -21,7 +21,7 @@ use proptest::prelude::*;
 
 type Analysis = (&'static str, fn(&[f64]) -> Result<(), InputError>);
 
-/// Every analysis of a series, the series in each place where one can be.
+/// Every analysis of a series, with the series in each possible place.
 const ANALYSES: [Analysis; 29] = [
     ("Sorted::new", |x| Sorted::new(x).map(drop)),
     ("effective_size", |x| effective_size(x).map(drop)),
@@ -226,7 +226,7 @@ proptest! {
     }
 }
 
-/// All kinds of floats, and many that are equal.
+/// All kinds of floats, with many equal ones.
 fn any_number() -> impl Strategy<Value = f64> {
     prop_oneof![
         4 => (-10i32..10).prop_map(f64::from),

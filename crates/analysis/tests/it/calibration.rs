@@ -17,7 +17,7 @@ use rand_distr::{Distribution, LogNormal, Normal};
 
 const RUNS: u64 = 1000;
 
-/// How many of a thousand runs hold, in percent; run n has the seed n.
+/// The percentage of a thousand runs for which `holds` is true; run n has the seed n.
 fn percent(holds: impl Fn(&mut SmallRng) -> bool) -> f64 {
     let count = (0..RUNS)
         .filter(|seed| holds(&mut SmallRng::seed_from_u64(*seed)))
@@ -27,7 +27,7 @@ fn percent(holds: impl Fn(&mut SmallRng) -> bool) -> f64 {
 
 #[track_caller]
 fn assert_within(what: &str, found: f64, range: std::ops::RangeInclusive<f64>) {
-    // For `--nocapture`: the figures themselves.
+    // With `--nocapture`, prints the figures themselves.
     eprintln!("{what}: {found:.1} %");
     assert!(
         range.contains(&found),
@@ -45,7 +45,7 @@ fn response_times(rng: &mut SmallRng, count: usize) -> Vec<f64> {
     times.sample_iter(rng).take(count).collect()
 }
 
-/// Each value keeps `memory` of the last one's distance from 0; deviation 1.
+/// Each value keeps `memory` of the previous one's distance from 0; deviation 1.
 fn correlated(rng: &mut SmallRng, memory: f64, count: usize) -> Vec<f64> {
     let steps = normal(0.0, (1.0 - memory * memory).sqrt());
     let mut last = normal(0.0, 1.0).sample(rng);
@@ -85,7 +85,7 @@ fn the_true_mean_of_correlated_values_lies_within_its_interval() {
         effective_size::mean(&series, 0.95).is_ok_and(|mean| mean.interval.contains(0.0))
     });
     assert_within("the true mean is inside", covered, 93.0..=97.0);
-    // Taking them for independent would hold it in about six of ten.
+    // Assuming independence would cover it in about six of ten runs.
     let naive = percent(|rng| {
         let series = correlated(rng, 0.7, 4000);
         let mean = series.iter().sum::<f64>() / 4000.0;
@@ -138,7 +138,7 @@ fn a_slow_down_of_twenty_percent_is_found_where_it_is_said_to_be_detectable() {
     };
     let worse = found(&[Outcome::Regression, Outcome::WorseWithinTolerance]);
     assert_within("and found to be worse", worse, 95.0..=100.0);
-    // One in forty intervals lies below the truth; a change of exactly the tolerance is then taken for less.
+    // One in forty intervals is below the truth; a change of exactly the tolerance is then underestimated.
     let regressions = found(&[Outcome::Regression]);
     assert_within("and called a regression", regressions, 92.5..=100.0);
 }

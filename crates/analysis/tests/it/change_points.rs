@@ -158,7 +158,7 @@ fn a_series_that_does_not_change_has_no_change_points() {
     assert!(indices(&[5.0], Options::default()).is_empty());
 }
 
-/// Every value of a series, one after the other.
+/// Appends the values of a series one after the other.
 fn one_by_one(series: &[f64], options: Options) -> (History, Vec<Vec<usize>>) {
     let mut history = History::new(options).expect("sound options");
     let mut found = Vec::new();
@@ -188,7 +188,7 @@ fn hunters_series_change_at_the_same_values_when_they_come_one_by_one() {
     };
     let series = tigerbeetle();
     let (_, found) = one_by_one(&series, options);
-    // All that the whole series shows, and the spike of two runs that was told of when it was new.
+    // All change points of the whole series, and the spike of two runs that was reported when it was new.
     assert_eq!(indices(&series, options), [15, 71]);
     assert_eq!(found.last().expect("a value"), &[10, 11, 15, 71]);
 }
@@ -213,7 +213,7 @@ fn what_was_found_stays_when_the_next_value_comes() {
         );
         before = weak;
     }
-    // Whoever goes on with what was kept finds the same as one who never stopped.
+    // Continuing from a stored history finds the same as an uninterrupted one.
     let (kept, rest) = series.split_at(200);
     let mut first = History::new(options).expect("sound options");
     kept.iter()

@@ -1,4 +1,4 @@
-//! What must not matter: the order of values, their unit, where their zero is.
+//! Invariances: the order of values, their unit, their origin.
 
 use analysis::Sorted;
 use analysis::change_point::{Options, change_points};
@@ -15,7 +15,7 @@ use proptest::prelude::*;
 
 const DEFINITIONS: [Definition; 3] = [Definition::Rank, Definition::Type6, Definition::Type7];
 
-/// Values with ties; quarters are exact as floats, so shifts and powers of two lose nothing.
+/// Values with ties; quarters are exact as floats, so shifts and powers of two are lossless.
 fn sample(sizes: std::ops::Range<usize>) -> impl Strategy<Value = Vec<f64>> {
     prop::collection::vec((-400i32..400).prop_map(|x| f64::from(x) / 4.0), sizes)
 }

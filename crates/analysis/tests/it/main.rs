@@ -1,4 +1,4 @@
-//! What the crate says, held against published answers, other implementations and known truth.
+//! The crate's results, compared with published results, other implementations and known truth.
 
 mod bad_input;
 mod calibration;
@@ -10,7 +10,7 @@ mod queues;
 mod scalability;
 mod two_samples;
 
-/// Rows of numbers of a data file; lines that begin with # are about their source.
+/// Rows of numbers of a data file; lines that begin with # describe their source.
 fn rows(file: &str) -> Vec<Vec<f64>> {
     file.lines()
         .filter(|line| !line.starts_with('#'))

@@ -63,7 +63,7 @@ fn a_queue_with_room_for_many_is_one_without_limit() {
     // Room for one: Erlang's loss with one line.
     let loss = mm1k(150.0, 0.01, 1).expect("valid").loss_probability;
     close("loss", loss, erlang_b(1.5, 1).expect("valid"), 1e-12);
-    // Twice too much: half is lost, and nothing overflows.
+    // Twice the capacity: half is lost, and nothing overflows.
     let flooded = mm1k(200.0, 0.01, 5000).expect("valid");
     close("loss", flooded.loss_probability, 0.5, 1e-9);
     close("X", flooded.throughput_per_s, 100.0, 1e-9);

@@ -242,7 +242,7 @@ fn estimates_side_by_side_show_where_they_differ() {
     assert_eq!((knee.method, knee.load), (Method::Kneedle, Some(14.0)));
     assert_digits("cisco's peak", peak.load.expect("a load"), 35.6, 3);
     assert!(peak.reach.is_extrapolated());
-    // The extrapolated peak has no vote, so nothing agrees with anything.
+    // The extrapolated peak is not considered, so there is nothing to agree.
     let together = capacity::agreement(&[peak, knee], 0.1);
     assert_eq!(together, Ok(Agreement::TooFew));
 

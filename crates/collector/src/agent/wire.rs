@@ -45,6 +45,6 @@ pub struct Status {
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
     Running,
-    /// With the exit code; `None` after a signal.
+    /// The exit code; `None` after a signal.
     Ended(Option<i32>),
 }

@@ -1,4 +1,4 @@
-//! A board with figures, a server for it, and a client.
+//! A live run with figures, a server for it, and a client.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,11 +12,11 @@ use load_metrics::{MetricId, Registry, Sample, Tags, UnixNanos, builtin};
 use load_outputs::{Output, Setup};
 use serde_json::json;
 
-/// How often readers are told in tests.
+/// Interval of updates in tests.
 pub const PERIOD: Duration = Duration::from_millis(20);
 const BEGAN_MS: i64 = 1_767_225_600_000;
 
-/// What outputs are given: two thresholds, one of them of a sub-metric.
+/// The setup of outputs: two thresholds, one of them on a sub-metric.
 pub fn setup(logger: Logger) -> Setup {
     let options = json!({ "thresholds": {
         "http_req_duration": ["p(95)<500"],
@@ -76,7 +76,7 @@ pub fn samples() -> Vec<Sample> {
     samples
 }
 
-/// A board that has seen those samples.
+/// A live run with those samples.
 pub fn board() -> LiveRun {
     let board = LiveRun::new("shop <test>", "http://shop.example");
     board.begin(
@@ -107,7 +107,7 @@ pub fn serve(board: LiveRun, control: Option<Arc<dyn live_page::locust::Control>
     Server::start(listener, board, settings).expect("served")
 }
 
-/// A request with its answer: status and headers in one text, the body in another.
+/// Sends a request; returns status and headers in one text, the body in another.
 pub fn ask(server: &Server, head: &str, body: &str) -> (String, String) {
     let mut stream = TcpStream::connect(server.address()).expect("connected");
     stream

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::fed::{ask, board, get, serve};
 
-/// Notes what it is told.
+/// Records its calls.
 #[derive(Default)]
 struct Noted(Mutex<Vec<String>>);
 

@@ -41,7 +41,7 @@ fn a_page_can_be_read_without_a_script() {
         "Status code: 500",
         "http_req_duration: p(95)&lt;500",
         "http_req_failed{name:/slow}: rate&lt;0.01",
-        // Of 120 requests the 109th and the 119th, and of 12 failures of 12.
+        // The 109th and the 119th of 120 requests, and the 12th of 12 failures.
         "800 ms to 800 ms",
         "73.5 % to 100 %",
         "steady</span>",
@@ -50,7 +50,7 @@ fn a_page_can_be_read_without_a_script() {
     ] {
         assert!(html.contains(text), "no {text:?}");
     }
-    // Nothing is loaded but its own script, and nothing runs that stands in the page.
+    // Nothing is loaded except its own script, and there is no inline script.
     assert_eq!(html.matches("<script").count(), 1, "{html}");
     assert!(
         !html.contains("http://") || !html.contains("href=\"http"),
@@ -88,7 +88,7 @@ fn readers_get_the_parts_again_as_they_change_and_then_the_end() {
 #[test]
 fn a_reader_that_never_reads_is_dropped_and_counted_and_the_others_go_on() {
     let board = board();
-    // Parts that do not fit into a socket's buffers soon.
+    // Enough parts to exceed a socket's buffers.
     for number in 0..200 {
         board.note(
             EventKind::Reaction,
@@ -100,7 +100,7 @@ fn a_reader_that_never_reads_is_dropped_and_counted_and_the_others_go_on() {
     wait_until("the reader is not dropped", || {
         server.dropped_readers() == 1
     });
-    // Its connection is closed, with what was on the way.
+    // Its connection is closed, after the data in transit.
     let mut rest = Vec::new();
     let read = idle.read_to_end(&mut rest);
     assert!(!rest.is_empty(), "{read:?}");

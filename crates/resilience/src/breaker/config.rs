@@ -77,7 +77,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Whether a call was slow that ended like this after `elapsed`.
+    /// Whether a call with this outcome after `elapsed` was slow.
     pub(super) fn is_slow(&self, outcome: Outcome, elapsed: Duration) -> bool {
         let cut_off_ms = match outcome {
             Outcome::CutOff => self.slow_cut_off_ms.unwrap_or(0),
@@ -93,7 +93,7 @@ impl Config {
 const MAX_WINDOW_CALLS: u32 = 100_000;
 
 impl Config {
-    /// Adds a fault, as path and message, for every value that makes no sense.
+    /// Adds an error, as path and message, for every invalid value.
     pub fn validate(&self, faults: &mut Vec<(String, String)>) {
         let mut check = Check::new(faults);
         check.share_above_0("failure_rate", self.failure_rate);

@@ -1,22 +1,21 @@
 //! The limit as a pure decision, once per window of answers.
+//! The latency that most answers met (p90) is compared with a slow baseline. While callers use the whole
+//! limit and latency is near the baseline, the limit grows: it doubles as long as that increases
+//! throughput, then by log10 of itself. Latency that exceeds the baseline both by the tolerance and by the
+//! slack reduces it by log10, lost calls by a tenth. A limit that was not reached is not the cause of
+//! slowness and remains unchanged, until a descent (below) shows otherwise.
 //!
-//! The latency that most answers kept (p90) is compared with a slow baseline. While callers use the
-//! whole limit and latency is near the baseline, the limit grows: it doubles as long as that brings
-//! more answers, then by log10 of itself. Latency that is above the baseline both by the tolerance
-//! and by the slack shrinks it by log10, lost calls by a tenth. A limit that nobody reached is not
-//! what makes a callee slow and stays, until a descent (below) says otherwise.
+//! The slack exists for callers without enough processor time: they process answers when they wake up, many
+//! at once and all of them late, although no callee has a queue. A limit that mistakes this for a queue
+//! sheds half of the load that a caller without a limit would have managed.
 //!
-//! The slack is there for callers without enough processor: they see each answer when they wake up,
-//! many at once and all of them late, although no callee has a queue. A limit that takes this for
-//! one sheds half of the load that a caller without a limit would have managed.
-//!
-//! What breaks such limits elsewhere is where the baseline comes from. Measured under load, it has
-//! the queue in it and the limit drifts up; pinned to a few calls, every measurement is an outage;
-//! never raised, a callee that became slower for good is throttled for ever. Here a *descent* tells
-//! the two apart: the limit goes down by quarters as long as that makes answers faster, which only
-//! a queue does, and not fewer. Where it does not, the callee itself is that slow: the last steps
-//! are taken back and its latency is the new baseline. Where the last step cost answers, the limit
-//! may be what holds callers back, and it doubles again.
+//! Such limits usually fail because of the origin of the baseline. Measured under load, it includes the
+//! queue and the limit drifts up; fixed after a few calls, every measurement looks like an outage; never
+//! raised, a callee that became permanently slower is throttled for ever. Here a *descent* distinguishes
+//! the two: the limit is reduced by quarters as long as that makes answers faster, which happens only with
+//! a queue, without reducing their number. If it does not, the callee itself is that slow: the last steps
+//! are undone and its latency is the new baseline. If the last step reduced throughput, the limit may be
+//! what restricts callers, and it doubles again.
 
 use std::time::{Duration, Instant};
 
@@ -25,18 +24,18 @@ use live_config::Check;
 use serde::{Deserialize, Serialize};
 
 const LONGEST_US: u64 = 600_000_000;
-/// The answer that counts: nine in ten came within its time.
+/// The quantile of the latency: nine in ten answers are faster.
 const SHARE: f64 = 0.9;
 /// A window with this share of lost calls shrinks the limit.
 const TOO_MANY_LOST: f64 = 0.1;
-/// Slow windows in a row after which a descent looks for the reason.
+/// Consecutive slow windows after which a descent looks for the reason.
 const SLOW_WINDOWS: u32 = 3;
-/// Full windows without one after which a descent looks whether the baseline still holds.
+/// Full windows without a descent, after which one checks whether the baseline is still valid.
 const FULL_WINDOWS: u32 = 30;
-/// One step of a descent, and what it must bring to be followed by another.
+/// One step of a descent, and the improvement required for another one.
 const STEP: f64 = 0.75;
 const GAIN: f64 = 0.9;
-/// A step down with less than this share of the answers was below what the callee can do.
+/// A step down with less than this share of the answers was below the callee's capacity.
 const HELD: f64 = 0.9;
 /// A doubling that raised throughput by less than this was not needed.
 const MORE: f64 = 1.1;
@@ -81,7 +80,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Adds a fault, as path and message, for every value that makes no sense.
+    /// Adds an error, as path and message, for every invalid value.
     pub fn validate(&self, faults: &mut Vec<(String, String)>) {
         let mut check = Check::new(faults);
         check.at_least("min", self.min, 1);
