@@ -131,7 +131,7 @@ fn put<T: DeserializeOwned>(
     }
 }
 
-fn find<'a>(value: &'a mut Value, place: &[String]) -> Option<&'a mut Value> {
+pub(crate) fn find<'a>(value: &'a mut Value, place: &[String]) -> Option<&'a mut Value> {
     place.iter().try_fold(value, |value, step| match value {
         Value::Object(object) => object.get_mut(step),
         Value::Array(items) => items.get_mut(step.parse::<usize>().ok()?),

@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_path_to_error::Segment;
 
 use crate::error::{ConfigError, join};
-use crate::mend::mend;
+use crate::mend::{find, mend};
 use crate::wording;
 
 /// The prefix of the message about an unknown field.
@@ -136,6 +137,8 @@ fn with_keys(message: &str, value: &Value, place: &[String]) -> String {
 /// A place in a JSON document: object keys and array indexes from the root.
 pub(crate) type Place = Vec<String>;
 
+type PathError = serde_path_to_error::Error<serde_json::Error>;
+
 #[derive(Debug, PartialEq)]
 pub(crate) enum Problem {
     Unknown {
@@ -197,18 +200,53 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 
 pub(crate) fn read<T: DeserializeOwned>(value: &Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let place: Place = error
-            .path()
-            .iter()
-            .filter_map(|segment| match segment {
-                serde_path_to_error::Segment::Seq { index } => Some(index.to_string()),
-                serde_path_to_error::Segment::Map { key } => Some(key.clone()),
-                serde_path_to_error::Segment::Enum { variant } => Some(variant.clone()),
-                serde_path_to_error::Segment::Unknown => None,
-            })
-            .collect();
-        classify(place, &error.into_inner().to_string())
+        let place = place_of::<T>(value, &error);
+        let is_key = matches!(error.path().iter().last(), Some(Segment::Unknown));
+        let problem = classify(place, &error.into_inner().to_string());
+        match problem {
+            Problem::Invalid {
+                mut place, known, ..
+            } if is_key && !known.is_empty() => Problem::Unknown {
+                field: place.pop().unwrap_or_default(),
+                parent: place,
+                known,
+            },
+            problem => problem,
+        }
     })
+}
+
+fn place_of<T: DeserializeOwned>(value: &Value, error: &PathError) -> Place {
+    let mut place = Place::new();
+    for segment in error.path() {
+        place.extend(match segment {
+            Segment::Seq { index } => Some(index.to_string()),
+            Segment::Map { key } => Some(key.clone()),
+            Segment::Enum { variant } => Some(variant.clone()),
+            Segment::Unknown => failing_key::<T>(value, &place, &error.to_string()),
+        });
+    }
+    place
+}
+
+/// The key of the mapping at `parent` at which the error occurs. The path lacks keys whose type is an enum. It is the first
+/// key with which the error occurs when the later ones are left out.
+fn failing_key<T: DeserializeOwned>(
+    value: &Value,
+    parent: &[String],
+    error: &str,
+) -> Option<String> {
+    let mut cut = value.clone();
+    let all = std::mem::take(find(&mut cut, parent)?.as_object_mut()?);
+    for (key, inner) in all {
+        let mapping = find(&mut cut, parent)?.as_object_mut()?;
+        mapping.insert(key.clone(), inner);
+        let read: Result<T, PathError> = serde_path_to_error::deserialize(&cut);
+        if read.is_err_and(|found| found.to_string() == error) {
+            return Some(key);
+        }
+    }
+    None
 }
 
 /// Classifies serde's standard messages by their fixed wording.
@@ -228,9 +266,6 @@ fn classify(mut place: Place, message: &str) -> Problem {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => format!("known here: {}", known.join(", ")),
             };
-            if place.last() == Some(&field) {
-                place.pop();
-            }
             let message = if is_secret(&place) || is_telling(&field) {
                 format!("unknown kind; {hint}")
             } else {
@@ -318,6 +353,8 @@ fn display(place: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use serde::Deserialize;
     use serde_json::json;
 
@@ -417,6 +454,45 @@ mod tests {
         check(
             json!({"port": 1, "name": "a", "kind": {"uniform": {"low": "x", "high": 2}}}),
             &["kind.uniform.low: found \"x\", expected a whole number of at least 0"],
+        );
+    }
+
+    #[derive(Debug, Deserialize, PartialEq, Eq, Hash)]
+    #[serde(rename_all = "snake_case")]
+    enum Figure {
+        AvgMs,
+        P95Ms,
+        P99Ms,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only read by the derived code")]
+    struct Figures {
+        mode: Option<Kind>,
+        bounds: HashMap<Figure, Item>,
+    }
+
+    #[test]
+    fn keys_of_a_fixed_list_are_in_the_path() {
+        let bounds = json!({
+            "avg_ms": { "timeout_ms": 1 },
+            "p95_ms": { "timeout_ms": "x" },
+            "p98_ms": { "timeout_ms": 1 },
+            "p99_ms": { "timeot_ms": 1, "timeout_ms": 2 },
+        });
+        let value = json!({ "mode": "mode", "bounds": bounds });
+        let errors = from_value::<Figures>(value).expect_err("four errors");
+        let mut errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        errors.sort_unstable();
+        let known = "known here: uniform, constant";
+        assert_eq!(
+            errors,
+            [
+                "bounds.p95_ms.timeout_ms: found \"x\", expected a whole number of at least 0",
+                "bounds.p98_ms: unknown field; did you mean `p99_ms`?",
+                "bounds.p99_ms.timeot_ms: unknown field; did you mean `timeout_ms`?",
+                &format!("mode: unknown kind `mode`; {known}"),
+            ]
         );
     }
 
