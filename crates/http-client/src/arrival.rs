@@ -26,7 +26,7 @@ const WORTH_A_LOOK: Duration = Duration::from_millis(1);
 /// The largest difference between two readings of two clocks.
 const TOLERANCE: Duration = Duration::from_millis(1);
 
-/// When bytes arrived, and when they were read.
+/// The times at which bytes arrived and were read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
     pub(crate) at: Instant,

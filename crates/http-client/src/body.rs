@@ -1,4 +1,4 @@
-//! Where the body of an HTTP/1 response ends.
+//! Finds the end of the body of an HTTP/1 response.
 
 /// The reason why bytes are not an HTTP body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -18,7 +18,7 @@ pub(crate) enum Framing {
     Length(u64),
     /// After the last chunk.
     Chunked,
-    /// When the connection closes.
+    /// At the close of the connection.
     UntilClose,
 }
 
@@ -50,7 +50,7 @@ enum State {
 const RESERVE_LIMIT: u64 = 1 << 20;
 
 impl Decoder {
-    /// A decoder that keeps the bytes if `keep`, and otherwise only finds the end.
+    /// A decoder that stores the bytes if `keep`, and otherwise only finds the end.
     pub(crate) fn new(framing: Framing, keeps: bool) -> Self {
         let state = match framing {
             Framing::Length(0) => State::Done,
@@ -118,7 +118,7 @@ impl Decoder {
         }
     }
 
-    /// The kept bytes.
+    /// The stored bytes.
     pub(crate) fn into_body(self) -> Vec<u8> {
         self.body
     }

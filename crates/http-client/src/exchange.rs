@@ -40,7 +40,7 @@ pub(crate) struct Wire<'a> {
     pub(crate) body: &'a [u8],
     /// The response has no body, whatever its headers say.
     pub(crate) is_head: bool,
-    /// The body of the response is wanted.
+    /// The body of the response is needed.
     pub(crate) keeps_body: bool,
 }
 

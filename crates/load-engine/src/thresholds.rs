@@ -28,9 +28,9 @@ pub struct Watch {
 /// One threshold.
 #[derive(Debug)]
 pub struct Rule {
-    /// As written.
+    /// The expression as written.
     pub text: String,
-    /// Parsed.
+    /// The parsed expression.
     pub expression: Expression,
     abort_on_fail: bool,
     delay: Duration,

@@ -144,7 +144,7 @@ fn read<'js>(ctx: &Ctx<'js>, name: &str, known: &Bytecode) -> Result<Code<'js>, 
     Ok(Code::Module(module))
 }
 
-/// Keeps a native error that occurred while a module was compiled: that of one of its imports.
+/// Stores a native error that occurred while a module was compiled: that of one of its imports.
 fn remember(ctx: &Ctx<'_>, vu: &VuState, name: &str, throw: Throw) -> Throw {
     if let Throw::Plain(why) = throw {
         return vu.script.refuse(name, why);
@@ -164,7 +164,7 @@ fn remember(ctx: &Ctx<'_>, vu: &VuState, name: &str, throw: Throw) -> Throw {
     }
 }
 
-/// The text of a module, kept for archives.
+/// The text of a module, which is also stored for archives.
 fn text_of(vu: &VuState, name: &str) -> Result<String, Throw> {
     let refused = |error: SourceError| vu.script.refuse(name, error.to_string());
     let text = match vu.script.given(name).map_err(refused)? {

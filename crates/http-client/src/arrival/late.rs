@@ -22,7 +22,7 @@ use crate::network::Network;
 use crate::reply::Timings;
 use crate::url::Url;
 
-/// How long the thread is busy, from when the server has received the request.
+/// How long the thread is busy after the server has received the request.
 const BUSY: Duration = Duration::from_millis(400);
 /// By this time every server here has answered, and the client has not read the response yet.
 const SOON: Duration = Duration::from_millis(200);

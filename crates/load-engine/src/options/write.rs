@@ -194,7 +194,7 @@ fn thresholds(metrics: &IndexMap<String, Vec<Threshold>>) -> Value {
     Value::Object(pairs.collect())
 }
 
-/// As k6 writes it: a plain string unless it aborts the run, whatever its delay.
+/// k6's form of a threshold: a plain string unless it aborts the run, regardless of its delay.
 pub fn threshold(threshold: &Threshold) -> Value {
     if !threshold.abort_on_fail {
         return Value::String(threshold.expression.clone());

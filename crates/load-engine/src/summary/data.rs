@@ -12,7 +12,7 @@ pub struct Terminal {
     pub stdout: bool,
     /// Whether standard error is one.
     pub stderr: bool,
-    /// Whether colours are unwanted.
+    /// Whether colours are disabled.
     pub no_color: bool,
 }
 

@@ -67,7 +67,7 @@ pub struct MetricView {
 /// A threshold and its result.
 #[derive(Debug, Clone)]
 pub struct ThresholdView {
-    /// As written.
+    /// The expression as written.
     pub text: String,
     /// The aggregation, `p(95)`.
     pub aggregation: String,

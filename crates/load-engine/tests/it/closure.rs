@@ -168,7 +168,7 @@ pub fn run_looked_at(options: &str, takes_ms: u64, every: Duration) -> Finished 
     block_on(true, execute(options, how))
 }
 
-/// The same; `act` changes the run while it goes on.
+/// The same; `act` changes the run in progress.
 pub fn run_changed<F: Future<Output = ()> + 'static>(
     options: &str,
     (takes_ms, every): (u64, Duration),

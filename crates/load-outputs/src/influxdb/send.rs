@@ -1,4 +1,4 @@
-//! How bodies of lines reach the server: by HTTP or in datagrams.
+//! The transport of bodies of lines to the server: HTTP or datagrams.
 
 use std::net::UdpSocket;
 

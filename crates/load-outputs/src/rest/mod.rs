@@ -106,7 +106,7 @@ pub struct MetricView {
 pub struct Refusal {
     /// The HTTP status.
     pub status: u16,
-    /// What failed.
+    /// The failed operation.
     pub title: &'static str,
     /// The reason.
     pub detail: String,

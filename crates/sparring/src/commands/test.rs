@@ -221,7 +221,7 @@ fn carry_out(arguments: &Arguments) -> CommandResult {
 pub(super) struct Planned {
     pub resolved: Resolved,
     pub plan: Plan,
-    /// Of the orchestrator's suite.
+    /// The fleet of the orchestrator's suite.
     pub fleet: Option<Fleet>,
 }
 

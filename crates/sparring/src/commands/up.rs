@@ -133,7 +133,7 @@ impl Arguments {
     }
 }
 
-/// Where the orchestrator and the detectors listen.
+/// The addresses of the orchestrator and the detectors.
 struct Addresses {
     url: String,
     detectors: Vec<(String, SocketAddr)>,

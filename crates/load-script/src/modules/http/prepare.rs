@@ -247,7 +247,7 @@ fn no_url(value: &Value<'_>) -> PrepareError {
     }
 }
 
-/// What to send, and where to.
+/// The method and the URL of a request.
 pub(super) struct Target<'a, 'js> {
     pub(super) method: Method,
     pub(super) url: &'a Value<'js>,

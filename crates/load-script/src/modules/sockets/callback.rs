@@ -145,7 +145,7 @@ fn run<'js>(
     let outcome = match outcome {
         Err(Throw::Interrupted) => Err(Throw::Interrupted),
         Err(throw) => {
-            // The script's exception is kept aside while its close handlers run.
+            // The script's exception is set aside while its close handlers run.
             script_engine::raise::raise(call.ctx, throw);
             let error = call.ctx.catch();
             session.close(&socket, GOING_AWAY)?;

@@ -96,7 +96,7 @@ pub struct RunArguments {
 pub struct Resolution {
     pub plan: Plan,
     pub resolved: Resolved,
-    /// Of the orchestrator's suite.
+    /// The fleet of the orchestrator's suite.
     pub fleet: Option<Fleet>,
 }
 
