@@ -35,7 +35,7 @@ expected() { # SUITE
       crossed='^(benchmark/router_throughput|throughput/(api_[25]000|database_[0-9]+|messages_[0-9]+|workflows_[0-9]+|sockets_10000))\.'
       untrusted='^(benchmark/router_(throughput|concurrency_[0-9]+)|throughput/[a-z]+_[0-9]+)'
       ;;
-    *) echo "nothing is expected of suite $1" >&2; return 1 ;;
+    *) echo "unknown suite $1" >&2; return 1 ;;
   esac
 }
 

@@ -34,7 +34,7 @@ say_which_compose() {
   if docker compose version >/dev/null 2>&1; then
     held "Compose v2 runs the stack ($(docker compose version --short))"
   else
-    printf 'SKIP  Compose v2 is not to be had here: docker-compose %s runs the stack, v2 is not tested\n' \
+    printf 'SKIP  Compose v2 is not available: docker-compose %s runs the stack, v2 is not tested\n' \
       "$(docker-compose version --short)"
   fi
 }
@@ -44,7 +44,7 @@ until_holds() {
   local seconds=$1 what=$2; shift 2
   local deadline=$((SECONDS + seconds))
   until "$@" >/dev/null 2>&1; do
-    [ "$SECONDS" -lt "$deadline" ] || fail "$what, not within $seconds s"
+    [ "$SECONDS" -lt "$deadline" ] || fail "timeout after $seconds s: $what"
     sleep 0.5
   done
   held "$what"
@@ -80,7 +80,7 @@ prepare_images() {
     compose pull --quiet redis prometheus locust
     return
   fi
-  [ -x "$OFFLINE_DOCKER" ] || fail "no registry can be reached, and there is no $OFFLINE_DOCKER"
+  [ -x "$OFFLINE_DOCKER" ] || fail "no registry can be reached, and $OFFLINE_DOCKER does not exist"
   BASE_TAG=$BASE_IMAGE REDIS_TAG=$REDIS_IMAGE PROMETHEUS_TAG=$PROMETHEUS_IMAGE LOCUST_TAG=$LOCUST_IMAGE \
     "$OFFLINE_DOCKER" base redis prometheus locust
   SMOKE_BINARY=${SMOKE_BINARY:-$(build_outside)}
@@ -102,12 +102,12 @@ build_image() {
   base=$(docker image inspect -f '{{.Size}}' "$BASE_IMAGE")
   image=$(docker image inspect -f '{{.Size}}' "$SPARRING_IMAGE")
   local added=$(((image - base) / 1000000))
-  [ "$added" -lt 60 ] || [ -n "${SMOKE_ANY_SIZE:-}" ] || fail "the image adds $added MB to its base, 60 at most"
+  [ "$added" -lt 60 ] || [ -n "${SMOKE_ANY_SIZE:-}" ] || fail "the image adds $added MB to its base; the maximum is 60"
   held "the image adds $added MB to its base"
   [ "$(in_image id -u)" = 10001 ] || fail "the image runs as user $(in_image id -u)"
-  [[ $(in_image k6 version) = *k6* ]] || fail "the binary does not answer to the name k6"
+  [[ $(in_image k6 version) = *k6* ]] || fail "the binary cannot be called as k6"
   [[ $(docker image inspect -f '{{.Config.Healthcheck.Test}}' "$SPARRING_IMAGE") = *'sparring health'* ]] \
-    || fail "the image's health is not asked by the binary"
+    || fail "the image's health check does not use the binary"
   held "it runs as nobody special, on a read-only root, under both names, and asks for its own health"
 }
 
@@ -139,12 +139,12 @@ readme_lines() {
   local line answer count=0
   while IFS= read -r line; do
     answer=$(bash -c "set -o pipefail; ${line//localhost:8000/127.0.0.1:$ORCHESTRATION_PORT}" 2>&1) && [ -n "$answer" ] \
-      || fail "a line of the README does not answer: $line: $answer"
+      || fail "no response to a line of the README: $line: $answer"
     # An error states whether a retry helps; a partial answer counts as an answer.
-    [[ $answer != *'"retryable"'* ]] || fail "a line of the README is refused: $line: $answer"
+    [[ $answer != *'"retryable"'* ]] || fail "a line of the README is rejected: $line: $answer"
     count=$((count + 1))
   done < <(curl_lines)
-  [ "$count" -ge 3 ] || fail "only $count lines with curl are left in the README"
+  [ "$count" -ge 3 ] || fail "the README has only $count lines with curl"
   held "the $count curl lines of the README answer"
 }
 
@@ -152,11 +152,11 @@ answers() {
   fetched_has '"status":"healthy"' "$BASE/health" || fail "the orchestrator is not healthy"
   held "the orchestrator says that it is healthy"
   for port in "$MOCK_SUCCESS_PORT" "$MOCK_VARIABLE_PORT" "$MOCK_FAILING_PORT" "$MOCK_TIMEOUT_PORT" "$MOCK_BATCH_PORT"; do
-    curl -sf -o /dev/null "http://127.0.0.1:$port/health" || fail "no mock detector answers on $port"
+    curl -sf -o /dev/null "http://127.0.0.1:$port/health" || fail "no mock detector responds on port $port"
   done
   held "five mock detectors answer"
   expect "a request is answered" "200 206" "$(post /orchestrate '{"content": "Write to jane@example.com", "content_type": "text"}')"
-  grep -q detector_results "$ANSWER" || fail "the answer names no detectors"
+  grep -q detector_results "$ANSWER" || fail "the response contains no detector results"
   expect "a malformed request is refused" "400" "$(post /orchestrate '{')"
 }
 
@@ -172,7 +172,7 @@ prom() { # QUERY: succeeds when it has a result
 
 toggle() {
   local mock=http://127.0.0.1:$MOCK_SUCCESS_PORT/__admin/profile
-  curl -sf -o /dev/null -X PATCH "$mock" -H 'Content-Type: application/json' -d '{"success_rate": 0.0}' || fail "the mock took no new profile"
+  curl -sf -o /dev/null -X PATCH "$mock" -H 'Content-Type: application/json' -d '{"success_rate": 0.0}' || fail "the mock rejected the new profile"
   background_load 40 &
   local load=$!
   until_holds 40 "a failing detector opens its breaker in Prometheus" \
@@ -231,7 +231,7 @@ driver_passes() {
   local code=0
   K6_SMOKE_DURATION=${K6_SMOKE_DURATION:-20s} TESTID=smoke \
     compose --profile load run --rm -T load >"$ANSWER" 2>&1 || code=$?
-  [ "$code" = 0 ] || { tail -60 "$ANSWER"; fail "the driver's smoke run ends with $code"; }
+  [ "$code" = 0 ] || { tail -60 "$ANSWER"; fail "the driver's smoke run ended with exit code $code"; }
   held "the driver's smoke run passes"
   until_holds 15 "the driver's samples are in Prometheus" prom 'last_over_time(k6_http_reqs_total[5m])'
 }
@@ -239,7 +239,7 @@ driver_passes() {
 drill_passes() { # NAME
   local code=0
   compose --profile drill run --rm -T drill drill "/tests/suites/drill-$1.yaml" >"$ANSWER" 2>&1 || code=$?
-  [ "$code" = 0 ] || { tail -60 "$ANSWER"; fail "the drill $1 ends with $code"; }
+  [ "$code" = 0 ] || { tail -60 "$ANSWER"; fail "the drill $1 ended with exit code $code"; }
   held "the drill $1 passes: $(grep -o 'time to .*' "$ANSWER" | paste -sd, | sed 's/,/, /g')"
 }
 
@@ -256,11 +256,11 @@ replicas_lose_nothing() {
     load run --quiet /scripts/replicas.js >"$ANSWER" 2>&1 &
   local load=$! code=0
   until_holds 60 "both orchestrators are given jobs" have_jobs
-  kill -0 "$load" 2>/dev/null || fail "the jobs' run ended before a replica could be killed"
+  kill -0 "$load" 2>/dev/null || fail "the run with jobs ended before a replica could be killed"
   docker kill -s KILL "$(compose --profile replicas ps -q orchestration-replica)" >/dev/null
   wait "$load" || code=$?
-  [ "$code" = 0 ] || { grep -v '^ ' "$ANSWER" | head -20; tail -60 "$ANSWER"; fail "jobs are lost with a replica: the driver ends with $code"; }
-  grep -q 'requests_unanswered' "$ANSWER" || fail "no request met the killed replica: nothing was shown"
+  [ "$code" = 0 ] || { grep -v '^ ' "$ANSWER" | head -20; tail -60 "$ANSWER"; fail "jobs were lost with a replica: the driver ended with exit code $code"; }
+  grep -q 'requests_unanswered' "$ANSWER" || fail "no request reached the killed replica, so the check is void"
   held "a killed replica loses no job: $(grep -o 'jobs_a[a-z]*\.*: [0-9]*' "$ANSWER" | sed 's/\.*:/:/' | paste -sd, | sed 's/,/, /g')"
 }
 
@@ -277,8 +277,8 @@ have_jobs() {
 system_answers() { # NAME PORT CURL-ARGUMENT...
   local name=$1 base=http://127.0.0.1:$2; shift 2
   fetched_has '"status":"healthy"' "$base/health" || fail "$name is not healthy"
-  curl -sf -m 30 -o "$ANSWER" -H 'Content-Type: application/json' "${@/#\//$base/}" || fail "$name does not answer"
-  fetched_has '^sparring_target_requests_total{.*status="200"' "$base/metrics" || fail "$name does not count"
+  curl -sf -m 30 -o "$ANSWER" -H 'Content-Type: application/json' "${@/#\//$base/}" || fail "$name does not respond"
+  fetched_has '^sparring_target_requests_total{.*status="200"' "$base/metrics" || fail "$name does not count requests"
 }
 
 systems_answer() {
@@ -312,8 +312,8 @@ pages_look_right() {
   case $code in
     0) held "the pages look right" ;;
     3) [ -z "${CI:-}" ] || fail "there is no Chromium"
-       printf 'SKIP  no Chromium, the pages are not looked at\n' ;;
-    *) fail "a page is not right, see above" ;;
+       printf 'SKIP  no Chromium, so the pages are not checked\n' ;;
+    *) fail "a page has problems, see above" ;;
   esac
 }
 
@@ -369,7 +369,7 @@ fi
 if [ -z "${SMOKE_KEEP:-}" ]; then
   say "down"
   down
-  [ -z "$(left_over)" ] || fail "down left something behind: $(left_over)"
+  [ -z "$(left_over)" ] || fail "resources remain after down: $(left_over)"
   held "down leaves nothing behind"
 fi
 rm -f "$ANSWER"

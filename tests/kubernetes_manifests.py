@@ -171,7 +171,7 @@ def main():
     found += unmet(resources)
     for fault in found:
         print(f"manifests: {fault}", file=sys.stderr)
-    print(f"manifests: {len(resources)} resources of {len(folders)} kustomizations, {len(found)} faults")
+    print(f"manifests: {len(resources)} resources of {len(folders)} kustomizations, {len(found)} errors")
     return 1 if found else 0
 
 

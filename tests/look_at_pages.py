@@ -115,7 +115,7 @@ def main():
         for fault in found:
             print(f"pages: {name}: {fault}", file=sys.stderr)
         total += len(found)
-    print(f"pages: {len(words) // 3} looked at, {total} faults; pictures are in {folder}")
+    print(f"pages: {len(words) // 3} checked, {total} problems; pictures are in {folder}")
     return 1 if total else 0
 
 

@@ -185,7 +185,7 @@ if (!program) {
 const names = named.length ? named
   : readdirSync(folder).filter((file) => file.endsWith('.html')).map((file) => basename(file, '.html'));
 const axeSource = process.env.AXE ? readFileSync(process.env.AXE, 'utf8') : '';
-if (!axeSource) console.error('report pages: AXE is not set, axe-core is left out');
+if (!axeSource) console.error('report pages: AXE is not set, axe-core is skipped');
 if (!names.length) throw new Error(`no page in ${folder}`);
 const browser = await Browser.start(program);
 let total = 0;
@@ -197,5 +197,5 @@ for (const name of names) {
   }
 }
 await browser.end();
-console.log(`report pages: ${names.length} looked at, ${total} faults; pictures are in ${folder}`);
+console.log(`report pages: ${names.length} checked, ${total} problems; pictures are in ${folder}`);
 process.exit(total ? 1 : 0);

@@ -41,7 +41,7 @@ left() { # URL WORDS...
 one() { # COMMAND
   case $1 in
     *"cargo run --release -- test smoke") timed "$1"; export PATH=$BUILT:$PATH ;;
-    "cargo test --workspace" | "docker compose"* | "sparring compare"*) echo "      -  left out: $1" ;;
+    "cargo test --workspace" | "docker compose"* | "sparring compare"*) echo "      -  skipped: $1" ;;
     "sparring drill"*) timed "sparring check detectors.yaml && $1 --help" ;;
     "sparring up") left localhost:8000/health "sparring up -q" ;;
     "sparring target acis --port 8100") left localhost:8100/health "$1" ;;
@@ -53,7 +53,7 @@ one() { # COMMAND
     "sparring test shop.yaml --dry") timed "sparring test perf/suite.yaml --dry" ;;
     "sparring run script.js"*) timed "sparring run perf/load.js --vus 5 --duration 2s" ;;
     "sparring "* | "curl "*) timed "$1" ;;
-    *) echo "nothing is known about: $1" >&2; FAILED=1 ;;
+    *) echo "unknown command: $1" >&2; FAILED=1 ;;
   esac
 }
 
@@ -71,7 +71,7 @@ export CARGO_TARGET_DIR=${NEWCOMER_TARGET:-$PWD/target}
 export XDG_STATE_HOME=$FOLDER/state
 BUILT=$CARGO_TARGET_DIR/release
 mapfile -t ALL < <(commands README.md)
-[ "${#ALL[@]}" -gt 5 ] || { echo "the README has ${#ALL[@]} commands only" >&2; exit 1; }
+[ "${#ALL[@]}" -gt 5 ] || { echo "the README has only ${#ALL[@]} commands" >&2; exit 1; }
 for command in "${ALL[@]}"; do one "$command"; done
 # Installed as in the guide for CI, from the build of the first command.
 timed "cargo install --locked --path crates/sparring --root $FOLDER/installed && $FOLDER/installed/bin/sparring --version"

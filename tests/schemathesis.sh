@@ -37,7 +37,7 @@ finish() {
   local code=$?
   stop
   if [ "$code" != 0 ]; then
-    echo "FAIL  see above; the service said:" >&2
+    echo "FAIL  see above; the log of the service:" >&2
     tail -n 40 "$LOG" >&2 || true
   fi
   rm -rf "$FOLDER"
@@ -114,4 +114,4 @@ for service in "$@"; do
   fi
   stop
 done
-echo "ok    the APIs are what they say"
+echo "ok    the APIs conform to their descriptions"

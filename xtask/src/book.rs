@@ -41,7 +41,9 @@ fn build(root: &Path) -> Result<usize, String> {
         Ok(status) if status.success() => {}
         Ok(status) => return Err(format!("mdbook: {status}")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err("mdbook is missing; `cargo install --locked mdbook` brings it".to_owned());
+            return Err(
+                "mdbook is missing; install it with `cargo install --locked mdbook`".to_owned(),
+            );
         }
         Err(error) => return Err(format!("mdbook: {error}")),
     }

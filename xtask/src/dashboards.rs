@@ -45,7 +45,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> bool {
             .collect();
         found.extend(live::check(address, &chosen, &arguments.absent));
         let queries: usize = chosen.iter().map(|board| board.queries().count()).sum();
-        println!("dashboards: {queries} queries asked of {address}");
+        println!("dashboards: {queries} queries sent to {address}");
     }
     print(&found)
 }

@@ -35,7 +35,7 @@ pub(crate) fn run(root: &Path) -> bool {
 fn is_whole(table: &str) -> bool {
     let whole = table.lines().any(|line| line.ends_with(SUMMARY));
     if !whole {
-        println!("matrix: the test made no whole table");
+        println!("matrix: the test printed no complete table");
     }
     whole
 }

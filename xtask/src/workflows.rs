@@ -30,7 +30,7 @@ fn check(root: &Path) -> Vec<String> {
         }
     }
     if commands == 0 {
-        faults.push(format!("{FOLDER} holds no commands"));
+        faults.push(format!("{FOLDER} contains no commands"));
     }
     faults
 }
@@ -62,7 +62,7 @@ fn fault(root: &Path, command: &str) -> Option<String> {
         | ["sudo", "apt-get", "install", ..] => None,
         [script, ..] if root.join(script).is_file() => None,
         _ => Some(
-            "neither docker, nor what installs something, nor a task or script of this repository"
+            "neither docker, nor an installation, nor a task or script of this repository"
                 .to_owned(),
         ),
     }

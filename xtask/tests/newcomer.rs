@@ -61,7 +61,7 @@ fn every_command_of_the_readme_is_run_or_left_out_with_a_word() {
     std::fs::remove_dir_all(&folder).expect("its own folder");
     assert!(ended_well, "{said}");
     assert!(said.contains("work in a fresh clone"), "{said}");
-    assert!(said.contains("left out: docker compose"), "{said}");
+    assert!(said.contains("skipped: docker compose"), "{said}");
     assert!(
         called.starts_with("cargo run --release -- test smoke\n"),
         "{called}"

@@ -103,7 +103,7 @@ fn wiremock(arguments: &Arguments) -> Option<PathBuf> {
     {
         Ok(jar) => Some(jar),
         Err(error) => {
-            eprintln!("WireMock is left out: {error}");
+            eprintln!("WireMock is skipped: {error}");
             None
         }
     }

@@ -17,7 +17,7 @@ const WITHOUT_PANEL: [(&str, &str); 3] = [
     ),
     (
         "sparring_mock_journal_evicted",
-        "for readers of the journal, whom the admin API tells what is missing from it",
+        "for readers of the journal; the admin API reports the missing entries",
     ),
 ];
 
@@ -42,7 +42,7 @@ fn check_with(page: &str, boards: &[Dashboard], exceptions: &[(&str, &str)]) -> 
         let excused = exceptions.iter().any(|(exception, _)| exception == name);
         match (shown.contains(*name), excused) {
             (false, false) => found.push(format!("{name} has no panel in any dashboard")),
-            (true, true) => found.push(format!("{name} has a panel by now: drop its exception")),
+            (true, true) => found.push(format!("{name} has a panel: remove its exception")),
             _ => {}
         }
     }
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn an_exception_that_is_not_needed_is_named() {
         let shown = ["a_total", "b_ms_sum", "c"];
-        let outdated = ["a_total has a panel by now: drop its exception"];
+        let outdated = ["a_total has a panel: remove its exception"];
         check(&shown, &[("a_total", "why")], &outdated);
         let unknown = ["d is excused, but not in docs/METRICS.md"];
         check(&shown, &[("d", "why")], &unknown);

@@ -12,9 +12,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The request failed; the message is one readable line.
 pub fn get(address: &str, path: &str, query: &[(&str, &str)]) -> Result<Value, String> {
     let body = fetch(address, &target(path, query))
-        .map_err(|error| format!("{address} cannot be asked: {error}"))?;
+        .map_err(|error| format!("{address} cannot be queried: {error}"))?;
     let (_, json) = body.split_once("\r\n\r\n").unwrap_or_default();
-    serde_json::from_str(json).map_err(|_| format!("{address}{path} answers no JSON: {body:.200}"))
+    serde_json::from_str(json)
+        .map_err(|_| format!("{address}{path} does not return JSON: {body:.200}"))
 }
 
 fn fetch(address: &str, target: &str) -> std::io::Result<String> {

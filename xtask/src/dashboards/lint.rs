@@ -76,7 +76,7 @@ fn check_panel(board: &Dashboard, panel: &Panel) -> Vec<String> {
     let is_alert_list = panel.kind == ALERT_LIST;
     rule(
         !KINDS.contains(&panel.kind.as_str()) && !is_alert_list,
-        "is of a kind that Grafana does not bring",
+        "is of a kind that Grafana does not have",
     );
     let [left, _, width, height] = panel.place;
     rule(width == 0 || height == 0, "has no size");
@@ -95,7 +95,7 @@ fn check_panel(board: &Dashboard, panel: &Panel) -> Vec<String> {
         );
         rule(
             averages_quantile(query),
-            "averages quantiles, which means nothing",
+            "averages quantiles, which is meaningless",
         );
         rule(
             query.contains("_total") && !query.contains("rate(") && !query.contains("increase("),

@@ -23,7 +23,7 @@ pub fn check(address: &str, boards: &[&Dashboard], absent: &[String]) -> Vec<Str
     let there = absent
         .iter()
         .filter(|metric| ask_over_time(address, metric).is_none());
-    found.extend(there.map(|metric| format!("{metric} is exported by now: drop --absent")));
+    found.extend(there.map(|metric| format!("{metric} is exported: remove --absent")));
     found
 }
 

@@ -40,11 +40,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Row>, String> {
     for (place, line) in lines {
         let row = row(line).ok_or_else(|| format!("table.csv:{}: not a row: {line}", place + 1))?;
         if rows.iter().any(|known| known.id == row.id) {
-            return Err(format!(
-                "table.csv:{}: {} is there twice",
-                place + 1,
-                row.id
-            ));
+            return Err(format!("table.csv:{}: {} is duplicated", place + 1, row.id));
         }
         rows.push(row);
     }

@@ -96,7 +96,7 @@ fn tools(section: &mut Section, arguments: &Arguments, script: &Path) -> Vec<Too
             let flag = if name == "wrk" { "-v" } else { "--version" };
             let version = output(&text(path), &[flag]);
             if version == "?" {
-                eprintln!("{name} is left out: {} cannot be run", path.display());
+                eprintln!("{name} is skipped: {} cannot be run", path.display());
                 continue;
             }
             section.how(version.split(" [").next().unwrap_or(name));
