@@ -154,7 +154,7 @@ fn requests_that_are_cut_off_are_told_apart() {
     // S-20: the same holds for the iterations that they belong to.
     let iterations = ledger_entry(test, "iterations");
     let cut = format!(
-        "{} were cut off where a phase or the load ended",
+        "{} others were interrupted at the end of a phase",
         count("cut")
     );
     assert!(iterations.contains(&cut), "{iterations}");

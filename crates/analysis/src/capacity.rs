@@ -19,7 +19,7 @@ pub enum Method {
 impl Method {
     pub fn question(self) -> &'static str {
         match self {
-            Self::SloSearch => "Up to which rate were the service level objectives kept?",
+            Self::SloSearch => "Up to which rate were the service level objectives met?",
             Self::UslPeak => "At which load does the fitted scalability law have its maximum?",
             Self::Kneedle => "Where does the measured curve bend the most?",
             Self::ServiceDemand => "At which throughput is the busiest resource full?",

@@ -1,4 +1,4 @@
-//! The distributions that intervals and tests are made of.
+//! The distributions behind intervals and tests.
 
 mod beta;
 mod binomial;

@@ -1,4 +1,4 @@
-//! How large a difference is, apart from how sure it is.
+//! The size of a difference, independent of its significance.
 
 use crate::input::InputError;
 use crate::mann_whitney::u_test;
@@ -25,7 +25,7 @@ impl Effect {
     /// From a probability of superiority within 0..=1.
     pub fn from_superiority(superiority: f64) -> Self {
         let distance = (superiority - 0.5).abs();
-        // A hair of slack: 0.56 - 0.5 is below 0.06 as a float.
+        // A tolerance for rounding: 0.56 - 0.5 is below 0.06 as a float.
         let reaches = |limit: f64| distance >= limit - 1e-12;
         let magnitude = if reaches(0.21) {
             Magnitude::Large

@@ -54,7 +54,7 @@ pub fn section(test: &TestRecord, at: usize, limits: &Limits, html: &mut String)
             events::listed(
                 test,
                 "blast_radius",
-                "Endpoints that the faults spoilt",
+                "Endpoints affected by the faults",
                 limits,
             ),
             events::resilience(test, limits),

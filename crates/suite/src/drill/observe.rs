@@ -124,7 +124,10 @@ impl Observations {
         let limits = self.own_limits.iter();
         reasons.extend(limits.map(|(why, count)| format!("{count} probes were not sent: {why}")));
         if self.looks == 0 {
-            let why = self.last_look_in_vain.as_deref().unwrap_or("nobody looked");
+            let why = self
+                .last_look_in_vain
+                .as_deref()
+                .unwrap_or("no poll was made");
             reasons.push(format!("the breaker states could not be read: {why}"));
         }
         reasons

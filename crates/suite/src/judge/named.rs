@@ -11,7 +11,7 @@ use super::{Case, grades, ladder, soak, window};
 use crate::plan::RESTART;
 
 const RULE: &str =
-    "the analysis must produce a result; a result that the data do not support is no result";
+    "the analysis must produce a result; a result that the data do not support does not count";
 const USERS_RULE: &str = "the highest step with all steps up to it stable: success >= 0.95, mean response < 2 x the first step's, processor < 85 %, and no grade below acceptable";
 
 pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {

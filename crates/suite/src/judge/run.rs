@@ -140,7 +140,7 @@ fn at_least_proportional(tests: &mut [TestRecord], group: &[usize]) {
         grade: None,
         needs_more: None,
         proved: None,
-        rule: "what a search found over that of the smallest cell (AIA-38, AIA-39, S-09)"
+        rule: "the result of a search divided by that of the smallest cell (AIA-38, AIA-39, S-09)"
             .to_owned(),
     });
     settle(test);
@@ -228,7 +228,7 @@ fn no_figure(members: &[&TestRecord], text: &str) -> GroupFinding {
     match members.iter().copied().find(|test| undecided(test)) {
         Some(test) => (
             decided(Standing::Inconclusive),
-            format!("what {} bears is undecided", test.title()),
+            format!("the capacity of {} is undecided", test.title()),
             Value::Null,
         ),
         None => no_data(text),
@@ -467,7 +467,7 @@ fn indicators(run: &mut RunRecord) {
         "capacity_per_s": capacity,
         "current_per_s": current,
         "times_current": capacity / current,
-        "text": format!("The system sustains {} times the load of the test `load`; ACSO-58 asks for three to five times.",
+        "text": format!("The system sustains {} times the load of the test `load`; ACSO-58 requires three to five times.",
             number(capacity / current)),
     }));
     let Some(last) = run.tests.last_mut() else {

@@ -219,7 +219,7 @@ fn ledger(test: &PlannedTest, driving: &Driving) -> Vec<LedgerEntry> {
     let cut = driving.cut_iterations;
     if cut > 0 && all > 0 {
         let text = format!(
-            "{all} iterations came to their end; {cut} were cut off where a phase or the load ended, and are none of them."
+            "{all} iterations completed; {cut} others were interrupted at the end of a phase or of the load."
         );
         entries.push(entry("iterations", Conclusion::Valid, text));
     }
@@ -270,7 +270,7 @@ mod tests {
         assert!(
             entries[0]
                 .text
-                .starts_with("40 iterations came to their end; 3 were cut off")
+                .starts_with("40 iterations completed; 3 others were interrupted")
         );
     }
 

@@ -118,7 +118,7 @@ fn low_throughput(facts: &Facts<'_>) -> Option<Found> {
         rule: "low_throughput",
         severity: Severity::Critical,
         text: format!(
-            "{} requests/s are answered where {} are asked for.",
+            "{} requests/s are answered, but {} are requested.",
             number(rate),
             number(wanted)
         ),
@@ -232,7 +232,7 @@ fn causes_of_low_throughput(facts: &Facts<'_>) -> Vec<Found> {
         rule,
         severity: Severity::Warning,
         text: format!(
-            "{} operations/s succeed where {} are the target and {} are asked for.",
+            "{} operations/s succeed; the target is {}, and {} are requested.",
             number(rate),
             number(target),
             number(wanted)

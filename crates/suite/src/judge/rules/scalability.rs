@@ -32,7 +32,7 @@ fn synchronisation(facts: &Facts<'_>) -> Option<Found> {
         rule: "synchronisation",
         severity: Severity::Warning,
         text: format!(
-            "{} % of the work queues for something that only one can use at a time.",
+            "{} % of the work queues for a resource that only one user can hold at a time.",
             number(alpha * 100.0)
         ),
         evidence: json!({ "usl": facts.sheet.found("usl"), "bound": CONTENTION }),
@@ -53,7 +53,7 @@ fn communication(facts: &Facts<'_>) -> Option<Found> {
         ),
         evidence: json!({ "usl": facts.sheet.found("usl") }),
         window_s: None,
-        action: "Reduce what instances tell each other: fewer broadcasts, coarser invalidation, partitioned data.",
+        action: "Reduce the communication between instances: fewer broadcasts, coarser invalidation, partitioned data.",
         falsified_by: "Steps beyond the predicted peak at which throughput still rises.",
     })
 }

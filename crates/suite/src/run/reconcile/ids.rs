@@ -261,7 +261,7 @@ impl Comparison {
         }
         if self.untold + self.unread > 0 {
             say(format!(
-                "Not compared for want of room: {} requests, {} entries of the journal.",
+                "Not compared because of the memory limit: {} requests, {} entries of the journal.",
                 self.untold, self.unread
             ));
         }
