@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_probability_is_refused() {
+    fn values_that_are_not_probabilities_are_rejected() {
         assert!(benjamini_hochberg(&[0.5, 1.5]).is_err());
         assert!(benjamini_hochberg(&[f64::NAN]).is_err());
         assert_eq!(benjamini_hochberg(&[]), Ok(vec![]));

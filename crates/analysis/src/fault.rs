@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_system_that_was_ill_before_is_said_to_be() {
+    fn a_system_that_was_unhealthy_before_the_fault_is_reported() {
         let series = windows(|second| if second == 3 { 50 } else { 0 }, 30);
         assert!(
             !impact(&series, &EXPERIMENT)

@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_low_value_is_no_tooth() {
+    fn a_single_low_value_is_not_a_tooth() {
         let times: Vec<f64> = (0..20).map(f64::from).collect();
         let mut values: Vec<f64> = (0..20).map(f64::from).collect();
         values[10] = -500.0;

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn two_teeth_do_not_tell() {
+    fn two_teeth_are_too_few_for_a_verdict() {
         let values: Vec<f64> = (0..90).map(|i| 10.0 * (i % 40) as f64 + noise(i)).collect();
         assert_eq!(judge(&values).verdict, Verdict::TooFewTeeth);
     }

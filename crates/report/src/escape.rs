@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_of_others_ends_an_element_or_an_attribute() {
+    fn external_text_cannot_end_an_element_or_an_attribute() {
         assert_eq!(
             escape("</td><script>alert(\"x\" + 'y')</script>&"),
             "&lt;/td&gt;&lt;script&gt;alert(&quot;x&quot; + &#39;y&#39;)&lt;/script&gt;&amp;"

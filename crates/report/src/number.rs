@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn only_nothing_is_nought_percent_and_only_all_is_a_hundred() {
+    fn only_zero_is_0_percent_and_only_one_is_100_percent() {
         let check = |value: f64, expected: &str| assert_eq!(percent(value), expected, "{value}");
         check(0.0, "0 %");
         check(0.000_001, "< 0.01 %");

@@ -327,7 +327,7 @@ recover: { within_ms: 1 }
     }
 
     #[test]
-    fn who_has_to_notice_is_a_name_or_a_list_of_names() {
+    fn the_breakers_to_open_are_a_name_or_a_list_of_names() {
         for (given, message) in [
             ("a", None),
             ("[a, b]", None),

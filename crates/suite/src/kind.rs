@@ -49,7 +49,7 @@ mod tests {
     use super::Kind;
 
     #[test]
-    fn a_file_is_known_by_what_stands_at_its_top() {
+    fn a_file_is_recognised_by_its_top_level_fields() {
         for (file, kind) in [
             (json!({"detectors": {}, "service": {}}), Some(Kind::Fleet)),
             (

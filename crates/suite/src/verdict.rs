@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spoilt_run_fails_although_its_thresholds_held() {
+    fn an_invalid_run_fails_although_its_thresholds_held() {
         let verdict = judge(&summary(true), &[], &["12 samples were dropped"]);
         check(&verdict, false, "invalid  12 samples were dropped");
     }
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_threshold_that_had_nothing_to_judge_has_not_held() {
+    fn a_threshold_without_samples_has_not_held() {
         for ok in [true, false] {
             let verdict = judge(&summary(ok), &["http_req_duration"], &[]);
             let text = "NO DATA  http_req_duration  p(95)<2000\n";

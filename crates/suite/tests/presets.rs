@@ -412,7 +412,7 @@ fn errors_of(folder: &std::path::Path, text: &str) -> String {
 }
 
 #[test]
-fn what_cannot_be_judged_and_scripts_that_are_not_there_are_errors() {
+fn unjudgeable_requirements_and_missing_scripts_are_errors() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join("a.js"), "export function other() {}").expect("writable");
     let error = errors_of(

@@ -360,7 +360,7 @@ fn a_suite_can_be_a_file() {
 }
 
 #[test]
-fn what_nothing_is_named_comes_with_the_nearest_name() {
+fn an_unknown_name_comes_with_the_nearest_one() {
     assert!(error(&words(&["acis", "brekpoint"])).contains("did you mean `breakpoint`?"));
     assert!(error(&words(&["acsi"])).contains("did you mean `acis`?"));
     let system = Request {

@@ -92,7 +92,7 @@ fn patience_ends_a_wait_and_a_full_queue_turns_away() {
 }
 
 #[test]
-fn the_last_that_came_is_served_first_where_the_queue_says_so() {
+fn a_lifo_queue_serves_the_latest_request_first() {
     let plan = slow(Queue {
         discipline: Discipline::Lifo,
         ..Queue::default()

@@ -272,7 +272,7 @@ fn another_seed_draws_other_demands() {
 }
 
 #[test]
-fn demands_do_not_depend_on_what_else_is_in_the_house() {
+fn demands_do_not_depend_on_other_requests() {
     let plan = || {
         let mut plan = system(
             cores(1.0),
@@ -321,7 +321,7 @@ fn busy_time_is_the_sum_of_the_demands() {
 }
 
 #[test]
-fn those_who_wait_are_served_in_the_order_in_which_they_came() {
+fn waiting_requests_are_served_in_order_of_arrival() {
     let plan = system(
         lab::cores(1.0),
         component("one", Some(1), service(exponential(10.0))),

@@ -122,7 +122,7 @@ fn ladder(x: &[f64], set: fn(&mut Rung, f64)) -> Result<(), InputError> {
 }
 
 #[test]
-fn what_is_not_finite_is_refused_with_its_place() {
+fn values_that_are_not_finite_are_rejected_with_their_index() {
     let hundred: Vec<f64> = (1..=100).map(f64::from).collect();
     for (name, analysis) in ANALYSES {
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {

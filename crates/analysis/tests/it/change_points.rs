@@ -194,7 +194,7 @@ fn hunters_series_change_at_the_same_values_when_they_come_one_by_one() {
 }
 
 #[test]
-fn what_was_found_stays_when_the_next_value_comes() {
+fn change_points_remain_when_the_next_value_is_appended() {
     let options = Options {
         window: 30,
         max_p_value: 0.001,
@@ -226,7 +226,7 @@ fn what_was_found_stays_when_the_next_value_comes() {
 }
 
 #[test]
-fn a_history_that_is_none_is_refused() {
+fn an_invalid_history_is_rejected() {
     let narrow = Options {
         window: 1,
         ..Options::default()

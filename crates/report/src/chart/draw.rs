@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_number_is_not_drawn() {
+    fn values_that_are_not_numbers_are_not_drawn() {
         let html = chart(vec![(0.0, Some(f64::NAN)), (1.0, None)], Shape::Step).to_html();
         assert!(!html.contains("NaN"), "{html}");
     }

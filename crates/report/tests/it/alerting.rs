@@ -387,7 +387,7 @@ fn metrics_are_recorded_from_what_the_driver_writes() {
 }
 
 #[test]
-fn what_no_alert_would_have_told_of_is_named() {
+fn problems_without_an_alert_are_named() {
     // Crossed over the whole phase, but never for five consecutive seconds.
     let mut test = slow_within(100, &[(10, 13), (20, 23), (30, 33)]);
     test.judgements[0].standing = Standing::Crossed;

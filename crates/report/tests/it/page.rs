@@ -42,7 +42,7 @@ fn every_section_is_there() {
 
 /// A360-14: Prometheus' values are shown beside the run's own.
 #[test]
-fn what_prometheus_measured_stands_beside_the_run() {
+fn prometheus_values_are_shown_beside_the_runs_own() {
     let mut run = testing::whole();
     assert!(!page(&run).contains("Beside Prometheus"), "none was asked");
     let figure = json!({ "figure": "requests_per_s", "unit": "per s", "prometheus": 95.0, "own": 100.0,
@@ -143,7 +143,7 @@ fn ids_are_unique() {
 }
 
 #[test]
-fn runs_stand_side_by_side() {
+fn runs_are_shown_side_by_side() {
     let mut other = testing::run(vec![testing::load()]);
     other.run = "2026-08-15T09-30-00Z-acis".to_owned();
     let html = several(&[testing::whole(), other]);

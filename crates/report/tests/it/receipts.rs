@@ -152,7 +152,7 @@ fn a_ladder_whose_base_is_that_of_a_law_is_computed_again_with_it() {
 }
 
 #[test]
-fn what_was_made_from_the_record_gives_any_edit_away() {
+fn derived_files_reveal_any_edit_of_the_record() {
     let run = testing::whole();
     let files: Vec<_> = [Format::Csv, Format::Html]
         .iter()
@@ -182,7 +182,7 @@ fn what_was_made_from_the_record_gives_any_edit_away() {
 }
 
 #[test]
-fn samples_give_an_edited_count_away() {
+fn samples_reveal_an_edited_count() {
     let run = testing::run(vec![testing::short()]);
     let mut samples =
         "test,second,method,name,class,status,failed,requests,mean_ms,max_ms\n".to_owned();

@@ -258,7 +258,7 @@ mod tests {
     use super::cuts_off;
 
     #[test]
-    fn a_patch_that_takes_the_listener_down_cuts_off_wherever_it_says_so() {
+    fn a_patch_that_takes_the_listener_down_cuts_off_in_any_notation() {
         for (patch, expected) in [
             (json!({"connection": {"refused": true}}), true),
             (

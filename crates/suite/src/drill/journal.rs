@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_is_named() {
+    fn an_impossible_folder_is_named() {
         let drill: Drill = live_config::read::from_value(json!({
             "title": "t", "faults": [], "recover": {"within_ms": 1},
             "steady_state": {"for_ms": 1000, "expect": {}},

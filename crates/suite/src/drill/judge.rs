@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unsteady_system_is_no_failed_drill() {
+    fn an_unsteady_system_does_not_fail_a_drill() {
         check(
             &seen(2_500, 9_000, Some(4_700)),
             Verdict::NotSteady,

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sink_is_named_without_what_may_be_secret() {
+    fn the_name_of_a_sink_contains_no_secret() {
         let name = |url: &str| {
             let url = url.to_owned();
             let headers = IndexMap::new();

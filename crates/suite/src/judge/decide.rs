@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recorded_interval_is_believed() {
+    fn a_recorded_interval_is_used() {
         let latency = Latency {
             max: 900.0,
             percentiles: [("p95".to_owned(), 480.0)].into(),

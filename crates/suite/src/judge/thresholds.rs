@@ -338,7 +338,7 @@ mod tests {
 
     /// T-5, AIA-33: a hundred samples meet `p(99)<200` as written, and 268 more would prove it.
     #[test]
-    fn what_the_sample_leaves_open_stands_beside_it() {
+    fn a_threshold_that_the_sample_does_not_prove_says_so() {
         let summary = json!({ "metrics": { "wait": { "type": "trend", "contains": "time",
             "values": { "min": 5, "med": 9, "p(95)": 60, "p(99)": 90, "max": 95, "count": 100 },
             "thresholds": { "p(99)<200": { "ok": true } } } } });
@@ -352,7 +352,7 @@ mod tests {
 
     /// N-01: a script that prints neither the count nor the percentile is judged as well as one that does.
     #[test]
-    fn what_a_script_prints_of_a_trend_does_not_matter() {
+    fn the_printed_statistics_of_a_trend_do_not_matter() {
         let summary = json!({
             "metrics": { "wait": { "type": "trend", "contains": "time", "values": { "avg": 40.0 },
                 "thresholds": { "p(95)<200": { "ok": true }, "avg<41": { "ok": true }, "max<300": { "ok": true } } } },

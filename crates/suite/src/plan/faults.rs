@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_seen_of_a_fault_does_not_shrink_below_what_shows_it() {
+    fn the_observation_of_a_fault_does_not_shrink_below_its_minimum() {
         let file = built_in("acis").expect("built in").expect("sound");
         let fault = &file.tests["fault-tolerance"].faults["slow_database"];
         let short = planned("slow_database", fault, 0.001);

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_is_named_with_a_way_out() {
+    fn an_impossible_folder_is_named_with_a_remedy() {
         let error = probe(Path::new("/dev/null/results")).expect_err("a device is no folder");
         let message = error.to_string();
         assert!(message.contains("/dev/null/results"), "{message}");

@@ -228,7 +228,7 @@ mod tests {
 
     /// users log in once, and jobs take their own time, whatever the time scale.
     #[test]
-    fn what_outlives_a_test_outlives_it_at_every_time_scale() {
+    fn entries_that_outlive_a_test_outlive_it_at_every_time_scale() {
         for (suite, name) in [
             ("aiaas", "fault-tolerance"),
             ("aiaas", "spike"),
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_expires_in_a_long_test_expires_as_much_earlier() {
+    fn expiry_scales_with_the_length_of_a_test() {
         let soak = planned("acso", "soak", 0.02);
         assert!((hour_s(&soak) - 72.0).abs() < 1e-6);
         // And never while an iteration may use it.

@@ -447,7 +447,7 @@ mod tests {
     use crate::plan::{Selection, plan};
 
     #[test]
-    fn what_did_not_run_is_named_as_its_record_would_be() {
+    fn tests_that_did_not_run_are_named_like_records() {
         let file = built_in("acso").expect("a built-in suite").expect("sound");
         let selection = Selection {
             tests: vec!["all-tests".to_owned()],

@@ -250,7 +250,7 @@ mod tests {
 
     /// S-20: interrupted iterations are counted separately.
     #[test]
-    fn iterations_that_were_cut_off_are_told_beside_those_that_came_to_their_end() {
+    fn interrupted_iterations_are_reported_beside_completed_ones() {
         let driving = Driving {
             completed_iterations: 40,
             cut_iterations: 3,

@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_expression_says_what_is() {
+    fn an_invalid_expression_is_rejected_with_the_valid_forms() {
         for (text, part) in [
             ("", "is not an expression"),
             ("bdy.x", "is not an expression"),

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_begins_behind_all_that_lead_to_it() {
+    fn an_item_begins_after_all_of_its_predecessors() {
         check(&[], &[], &[]);
         check(&["a", "b"], &[], &[&[0, 1]]);
         check(
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_and_an_unknown_name_hold_nobody_up() {
+    fn cycles_and_unknown_names_delay_no_item() {
         check(
             &["a", "b", "c"],
             &[("a", "b"), ("b", "a")],

@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_absent_is_null_and_counts_nothing() {
+    fn absent_values_are_null_and_count_zero() {
         let value = Value::map([(
             "list",
             Value::from(vec![Value::from("a"), Value::from(2.0)]),

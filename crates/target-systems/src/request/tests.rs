@@ -75,7 +75,7 @@ fn a_request_that_fits_is_accepted_with_what_the_flow_reads() {
 }
 
 #[test]
-fn a_key_that_stands_twice_is_refused_with_its_path() {
+fn a_duplicate_key_is_rejected_with_its_path() {
     let expected = Expected::new(&shape(), Vec::new());
     for (body, detail) in [
         (
@@ -217,7 +217,7 @@ fn values_out_of_their_bounds_are_refused_with_their_path() {
 }
 
 #[test]
-fn what_is_not_json_is_refused_as_such() {
+fn invalid_json_is_rejected_as_such() {
     let expected = Expected::new(&shape(), Vec::new());
     for body in ["{", "{\"name\": }", "\u{0}", "nul"] {
         let refusal = expected

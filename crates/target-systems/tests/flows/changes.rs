@@ -149,7 +149,7 @@ fn a_time_that_goes_backwards_counts_as_now() {
 }
 
 #[test]
-fn a_plan_that_does_not_hold_together_is_refused_with_every_reason() {
+fn an_inconsistent_plan_is_rejected_with_every_reason() {
     let mut plan = slow(Queue::default());
     plan.edge.host = 9;
     plan.hosts[1].cpu_cores = Some(0.0);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_crash_ends_what_was_inside_and_those_who_can_repeat_it_do() {
+fn a_crash_ends_requests_in_flight_unless_they_can_be_repeated() {
     let host = Host {
         instances: 2,
         crash: Crash {

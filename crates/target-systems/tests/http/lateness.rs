@@ -55,7 +55,7 @@ async fn every_answer_says_how_late_it_is_and_the_error_is_counted() {
 }
 
 #[tokio::test]
-async fn a_starved_process_admits_that_it_is_late() {
+async fn a_starved_process_reports_its_lateness() {
     let system = with_service(300).await;
     let starved = Duration::from_millis(1_500);
     let asking = async {

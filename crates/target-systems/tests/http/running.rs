@@ -38,7 +38,7 @@ fn lines(answer: &Answer) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_cannot_change_while_it_runs_is_refused_and_requests_and_stores_stay() {
+async fn changes_that_need_a_restart_are_rejected_and_requests_and_stores_stay() {
     let system = Served::of(KEEPS).await;
     let made = system.post("/things", &json!({})).await;
     let thing = format!("/things/{}", made.body["id"].as_str().expect("an id"));
@@ -163,7 +163,7 @@ endpoints:
 "#;
 
 #[tokio::test]
-async fn what_a_timeline_holds_is_shown_as_what_is_in_force() {
+async fn active_changes_of_a_timeline_are_shown_as_in_force() {
     let system = Served::of(PLANNED).await;
     system
         .until("/__admin/limits", |limits| {

@@ -142,7 +142,7 @@ async fn a_socket_beyond_the_maximum_is_refused_and_counted_and_a_place_that_is_
 }
 
 #[tokio::test]
-async fn a_client_that_never_reads_loses_its_own_answers_and_nobody_elses() {
+async fn a_client_that_never_reads_loses_only_its_own_answers() {
     let system = Served::start("aiaas").await;
     let (mut deaf, mut other) = (
         open(&system).await.expect("room"),

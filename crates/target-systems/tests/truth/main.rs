@@ -523,7 +523,7 @@ fn toggles_have_the_effects_that_they_promise() {
 }
 
 #[test]
-fn questions_that_mean_nothing_are_refused() {
+fn meaningless_queries_are_rejected() {
     let lab = shipped("lab");
     let ask = |mix: &str, load| {
         truth(

@@ -215,7 +215,7 @@ mod tests {
 
     /// The reported value is the one compared with the bound: a short peak raises no alert.
     #[test]
-    fn a_silent_alert_shows_what_was_kept_up() {
+    fn a_silent_alert_shows_the_highest_sustained_value() {
         let sample = Sample::of("acis", "load").latency(40.0);
         let mut sample = sample.asking(crate::file::Judge {
             alerts: vec!["latency_p50_high".to_owned()],

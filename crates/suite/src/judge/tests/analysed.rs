@@ -51,7 +51,7 @@ fn ladder() -> Sample {
 
 /// A search without names is judged by its capacity interval.
 #[test]
-fn a_search_that_names_nothing_is_asked_for_its_capacity() {
+fn a_search_without_names_is_judged_by_its_capacity() {
     let standing = |names: &[&str]| {
         let mut sample = Sample::of("aiaas", "breakpoint");
         let of = |rate: f64, ms| {
@@ -73,7 +73,7 @@ fn a_search_that_names_nothing_is_asked_for_its_capacity() {
 
 /// Steps after a ladder's end, and steps that were cut short, appear in the record and nowhere else.
 #[test]
-fn a_step_that_is_not_judged_is_no_step_of_the_ladder() {
+fn a_step_that_is_not_judged_is_not_part_of_the_ladder() {
     let mut sample = ladder();
     let last = sample.record.phases.last_mut().expect("a step");
     last.judged = false;
@@ -429,7 +429,7 @@ fn the_load_is_described() {
 
 /// ACSO-56: the phase is long enough for a steady state, and it is reported if there is none.
 #[test]
-fn a_phase_that_never_settles_says_so() {
+fn a_phase_without_a_steady_state_is_reported() {
     let of = |requests: fn(u64) -> u64| {
         let mut sample = Sample::of("acis", "load");
         sample.record.phases[0].end_s = 600.0;

@@ -57,7 +57,7 @@ fn faults_are_detected_and_recovered_from() {
 /// N-07: the endpoints affected by a fault. A second in which the next fault begins does not count for the
 /// previous one.
 #[test]
-fn a_fault_names_the_endpoints_that_it_spoils() {
+fn a_fault_names_the_endpoints_that_it_affects() {
     let mut sample = Sample::of("acis", "fault-tolerance");
     let event = |at_s, kind, detail| Event {
         at_s,
@@ -120,7 +120,7 @@ fn a_fault_names_the_endpoints_that_it_spoils() {
 
 /// One or two failures among a few requests may be chance.
 #[test]
-fn an_endpoint_with_few_requests_is_spoilt_only_beyond_chance() {
+fn an_endpoint_with_few_requests_is_affected_only_beyond_chance() {
     let endpoints = |failures| {
         let mut sample = Sample::of("acis", "fault-tolerance");
         let event = |at_s, kind| Event {

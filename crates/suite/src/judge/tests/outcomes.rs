@@ -71,7 +71,7 @@ fn no_request_is_never_passed() {
 }
 
 #[test]
-fn a_test_that_judges_nothing_says_so() {
+fn a_test_without_judgements_says_so() {
     let record = graded().asking(Judge::default()).judged();
     assert_eq!(record.outcome, Outcome::Untrusted);
     assert!(record.reasons[0].starts_with("The test has no requirements"));
@@ -104,7 +104,7 @@ fn judging_again_changes_nothing() {
 }
 
 #[test]
-fn what_the_runner_has_concluded_stays() {
+fn the_runners_outcome_is_preserved() {
     let mut sample = graded();
     sample.record.outcome = Outcome::Interrupted;
     sample.record.complete = false;

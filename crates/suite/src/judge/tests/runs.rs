@@ -57,7 +57,7 @@ fn a_run_is_as_good_as_its_worst_test() {
 }
 
 #[test]
-fn the_verdict_names_the_tests_that_did_not_run_and_what_the_run_itself_came_to() {
+fn the_verdict_names_the_tests_that_did_not_run_and_the_outcome_of_the_run() {
     let mut interrupted = run(vec![graded().judged()]);
     let whole = crate::run::verdict_text(&interrupted);
     assert!(

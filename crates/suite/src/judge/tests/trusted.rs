@@ -7,7 +7,7 @@ use super::graded;
 
 /// N-05, G-12: a starved generator never passes.
 #[test]
-fn a_starved_generator_is_not_to_be_trusted() {
+fn a_starved_generator_is_untrusted() {
     let check = |ratio, conclusion, outcome| {
         let mut sample = graded();
         sample.record.observed.generator = (0..SECONDS)
@@ -158,7 +158,7 @@ fn lateness_is_judged_by_how_many_were_late() {
 }
 
 #[test]
-fn an_open_test_that_dropped_iterations_is_not_to_be_trusted() {
+fn an_open_test_that_dropped_iterations_is_untrusted() {
     let check = |dropped: u64, conclusion| {
         let mut sample = Sample::of("acis", "benchmark");
         sample.record.seconds[0].dropped_iterations = dropped;
@@ -176,7 +176,7 @@ fn an_open_test_that_dropped_iterations_is_not_to_be_trusted() {
 }
 
 #[test]
-fn a_run_without_a_whole_iteration_is_not_to_be_trusted() {
+fn a_run_without_a_completed_iteration_is_untrusted() {
     let mut sample = graded();
     sample.record.k6_summary["metrics"]["iterations"]["values"]["count"] = 0.into();
     let record = sample.judged();

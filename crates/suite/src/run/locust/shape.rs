@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_locust_has_no_word_for_is_named() {
+    fn features_that_locust_cannot_express_are_named() {
         assert_eq!(of(&planned("acis", "benchmark")), Err("arrivals at a rate"));
         assert!(of(&planned("aiaas", "breakpoint")).is_err());
         assert!(

@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_has_the_seconds_in_which_it_was_asked() {
+    fn an_endpoint_has_the_seconds_with_its_requests() {
         let store = two_phases();
         let mut endpoints = endpoints(&store, Window::All, [0.0, 3.2]);
         fill_endpoint_seconds(&store, &mut endpoints);

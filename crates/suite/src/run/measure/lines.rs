@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_names_what_is_not_there_is_refused() {
+    fn a_line_with_an_undefined_reference_is_rejected() {
         let mut store = Store::default();
         for cells in [vec![vec![0, 0, 1]], vec![vec![1]]] {
             let line = StoreLine::Second {

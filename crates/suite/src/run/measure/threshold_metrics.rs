@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_much_too_late_changes_no_second_that_is_over() {
+    fn very_late_samples_do_not_change_completed_seconds() {
         let registry = registry();
         let mut store = ThresholdMetrics::default();
         let watched = watched(&mut store, &registry);

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn vectors_are_summed_and_what_is_no_number_is_none() {
+    fn vectors_are_summed_and_values_that_are_not_numbers_give_none() {
         let check = |data: Value, expected: Option<f64>| assert_eq!(sum(&data), expected, "{data}");
         let vector = |values: &[&str]| {
             let series = values

@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_of_nobody_and_calls_that_are_there_twice_are_named() {
+    fn unknown_and_duplicated_calls_are_named() {
         let calls = [("regex", "a", 1), ("regex", "a", 1), ("regex", "z", 1)];
         let found = closed(&[Some("a")], &calls);
         let entry = found.entry();

@@ -317,7 +317,7 @@ mod tests {
     use Ending::{Answered, Cut, Failed};
 
     #[test]
-    fn what_both_sides_have_is_settled_whatever_came_first() {
+    fn requests_recorded_on_both_sides_are_settled_in_any_order() {
         let found = compared(
             &[("a", Answered), ("b", Failed), ("c", Cut)],
             &["c", "a", "b", "sparring-probe-1"],

@@ -297,7 +297,7 @@ mod tests {
 
     /// A360-22: the number of remaining entries is 0, or they are named.
     #[test]
-    fn what_a_run_leaves_behind_is_named() {
+    fn remaining_entries_of_a_run_are_named() {
         let state = |in_flight, workflows| {
             json!({ "recorded": 1, "evicted": 0, "in_flight": in_flight,
                     "stores": { "workflows": { "entries": workflows }, "idle": { "entries": 3 } } })

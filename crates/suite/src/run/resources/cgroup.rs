@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_and_quotas_are_read_and_nonsense_is_not() {
+    fn lists_and_quotas_are_read_and_invalid_ones_rejected() {
         assert_eq!(cores_of_set("0-3,8\n"), Some(5.0));
         assert_eq!(cores_of_set("\n"), None);
         assert_eq!(quota("150000 100000\n"), Some(1.5));

@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_is_what_the_wall_clock_moved_beyond_the_time_that_passed() {
+    fn a_step_is_the_difference_of_wall_and_monotonic_time() {
         let mut clocks = Clocks::default();
         let begin = Instant::now();
         let mut step = |after_s: u64, wall_s: f64| {

@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_that_was_cut_by_a_kill_is_passed_over_and_no_other() {
+    fn only_a_line_cut_by_a_kill_is_skipped() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let read = || InterruptedTest::read(folder.path());
         assert!(read().is_ok_and(|kept| kept.is_none()), "there is none");
