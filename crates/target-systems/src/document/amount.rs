@@ -1,4 +1,4 @@
-//! Amounts and choices that a file writes in two ways: short, or as a map.
+//! Amounts and choices that a file writes in two ways: as a scalar, or as a map.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -66,7 +66,7 @@ impl JsonSchema for Amount {
     }
 }
 
-/// Whether something is done: `true`, `false`, the name of a toggle, or `!name`.
+/// Whether something is enabled: `true`, `false`, the name of a toggle, or `!name`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Switch {
     Fixed(bool),

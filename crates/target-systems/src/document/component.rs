@@ -1,4 +1,4 @@
-//! Components: what is visited.
+//! Components: the parts that requests visit.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,61 +13,61 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use super::host::{ComponentUsl, Host};
 use super::operation::Operation;
 
-/// A part of the system: slots with a queue in front, on a host.
+/// A part of the system: slots with a queue, on a host.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Component {
     pub kind: Kind,
-    /// The name of a host, or a host of its own. Absent: a host of its own without limits.
+    /// The name of a host, or the component's own host. Absent: its own host without limits.
     pub host: Option<HostChoice>,
     /// Workers of an instance, held for the whole visit.
     #[serde(default = "default_slots")]
     pub slots: u32,
-    /// What waits for a slot.
+    /// The queue for a slot.
     #[serde(default)]
     pub queue: Queue,
-    /// Which instance of the host is visited.
+    /// How the instance of the host is chosen.
     #[serde(default)]
     pub balance: Balance,
     /// Loss of speed with the number of concurrent visits.
     pub usl: Option<ComponentUsl>,
-    /// What can be visited, by name, with the demands of a visit.
+    /// Operations by name, with the demands of a visit.
     pub operations: IndexMap<String, Operation>,
-    /// Failures and latency on purpose. Wire faults belong to mock detectors.
+    /// Injected failures and latency. Wire faults belong to mock detectors.
     #[schemars(with = "Option<serde_json::Value>")]
     pub faults: Option<Profile>,
-    /// What is promised of the component's visits.
+    /// Service-level objectives of the component's visits.
     pub slo: Option<Slo>,
 
     /// Bus: several messages share a slot.
     pub batch: Option<Batch>,
     /// Bus: smaller messages for more CPU time.
     pub compress: Option<Compress>,
-    /// Bus: time of a connection for each publish; 0 with a pool of connections.
+    /// Bus: time to open a connection for each publish; 0 with a connection pool.
     #[serde(default)]
     pub connect_ms: f64,
 
-    /// Cache: which keys are asked for, where the request's own key is not used.
+    /// Cache: the keys that are looked up, unless the request's own key is used.
     pub population: Option<Population>,
-    /// Cache: entries at most.
+    /// Cache: maximum number of entries.
     pub capacity: Option<u64>,
-    /// Cache: lifetime of an entry. Absent: for ever.
+    /// Cache: lifetime of an entry. Absent: unlimited.
     pub ttl_s: Option<f64>,
     /// Cache: memory of an entry, in kB of 2^10 B.
     #[serde(default)]
     pub entry_kb: f64,
 
-    /// Hub: sockets at most.
+    /// Hub: maximum number of sockets.
     pub max_connections: Option<u64>,
     /// Hub: memory of a socket, in kB of 2^10 B.
     #[serde(default)]
     pub per_connection_kb: f64,
-    /// Hub: receivers of a message at most.
+    /// Hub: maximum number of receivers of a message.
     pub fan_out: Option<u32>,
 }
 
-/// What a component is. `service`, `router`, `agent`, `tool`, `database`, `workflow` and
-/// `workers` differ in their label alone.
+/// The kind of a component. `service`, `router`, `agent`, `tool`, `database`, `workflow` and `workers`
+/// differ only in their label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -81,20 +81,20 @@ pub enum Kind {
     Tool,
     /// A database.
     Database,
-    /// Entries of `population` that steps `cached` look up.
+    /// Entries of `population`, which `cached` steps look up.
     Cache,
-    /// Messages of steps `publish`.
+    /// Messages of `publish` steps.
     Bus,
     /// A workflow.
     Workflow,
     /// Open WebSockets.
     Hub,
-    /// What does the work of steps `later`.
+    /// Workers of the jobs of `later` steps.
     Workers,
 }
 
 impl Kind {
-    /// The name in files, metrics and answers.
+    /// The name in files, metrics and responses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Service => "service",
@@ -111,7 +111,7 @@ impl Kind {
     }
 }
 
-/// Where a component runs.
+/// The host of a component.
 #[derive(Debug, Clone, PartialEq)]
 pub enum HostChoice {
     Named(String),
@@ -155,16 +155,16 @@ impl JsonSchema for HostChoice {
     }
 }
 
-/// What waits for a slot.
+/// The queue for a slot.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Queue {
-    /// Visits that wait at most, for each instance.
+    /// Maximum number of waiting visits, per instance.
     pub capacity: u64,
     pub discipline: Discipline,
-    /// Time that a visit waits at most. Absent: for ever.
+    /// Maximum waiting time of a visit. Absent: unlimited.
     pub patience_ms: Option<f64>,
-    /// What a visit gets that finds the queue full.
+    /// The result of a visit that finds the queue full.
     pub overflow: Overflow,
 }
 
@@ -190,17 +190,17 @@ pub enum Discipline {
     Lifo,
 }
 
-/// What a visit gets that finds the queue full.
+/// The result of a visit that finds the queue full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Overflow {
-    /// An answer at once.
+    /// An immediate response.
     Reject {
         /// Its status.
         #[serde(default = "unavailable")]
         status: u16,
     },
-    /// No answer until the deadline.
+    /// No response until the deadline.
     Hang {},
 }
 
@@ -212,32 +212,32 @@ impl Default for Overflow {
     }
 }
 
-/// Which instance is visited.
+/// How the instance of a visit is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
     /// One after the other.
     #[default]
     RoundRobin,
-    /// A drawn one.
+    /// A random one.
     Random,
     /// The one with the fewest visits.
     LeastInFlight,
-    /// One line in front of all instances.
+    /// One queue for all instances.
     SharedQueue,
 }
 
-/// What is promised of visits.
+/// Service-level objectives of visits.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Slo {
-    /// The median at most.
+    /// Upper bound on the median.
     pub p50_ms: Option<f64>,
-    /// The 95th percentile at most.
+    /// Upper bound on the 95th percentile.
     pub p95_ms: Option<f64>,
-    /// The 99th percentile at most.
+    /// Upper bound on the 99th percentile.
     pub p99_ms: Option<f64>,
-    /// Share of visits that succeed, 0 to 1.
+    /// Lower bound on the share of successful visits, 0 to 1.
     pub success: Option<f64>,
 }
 
@@ -245,12 +245,12 @@ pub struct Slo {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Batch {
-    /// Messages that share a slot, at most.
+    /// Maximum number of messages that share a slot.
     pub max_items: u32,
-    /// Time that an incomplete batch waits for more.
+    /// Time that an incomplete batch waits for further messages.
     #[serde(default)]
     pub wait_ms: f64,
-    /// Time that a batch takes beside its messages.
+    /// Time that a batch takes in addition to its messages.
     #[serde(default)]
     pub overhead_ms: f64,
 }
@@ -259,14 +259,14 @@ pub struct Batch {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Compress {
-    /// Size behind by size before, 0 to 1.
+    /// Compressed size / original size, 0 to 1.
     pub ratio: f64,
-    /// Time of a core for each kB before compression.
+    /// CPU time of a core per kB before compression.
     #[serde(default)]
     pub cpu_ms_per_kb: f64,
 }
 
-/// Keys that are asked for.
+/// The keys that are looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Population {
@@ -276,11 +276,11 @@ pub struct Population {
     pub popularity: Popularity,
 }
 
-/// How often each key is asked for.
+/// How often each key is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Popularity {
-    /// All keys alike.
+    /// All keys equally often.
     #[default]
     Uniform,
     /// Key k in proportion to k^−s.

@@ -1,4 +1,4 @@
-//! Endpoints: routes, requests, answers, and the edge in front of them.
+//! Endpoints: routes, requests, responses, and the edge in front of them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,23 +13,23 @@ use serde_json::Value;
 
 use super::flow::Flow;
 
-/// What comes before every flow.
+/// The processing in front of every flow.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Edge {
-    /// The host that the edge costs. Absent: a host without limits.
+    /// The host whose resources the edge uses. Absent: a host without limits.
     pub host: Option<String>,
-    /// Requests in flight at most; others get 503.
+    /// Maximum number of requests in flight; further ones get 503.
     pub max_in_flight: u32,
     /// Time after which a request gets 504. Absent: none.
     pub deadline_ms: Option<f64>,
-    /// Time of a core for each request.
+    /// CPU time of a core per request.
     pub cpu_ms: f64,
-    /// Bytes of the link for each request beside those of its bodies, in kB of 1 000 B.
+    /// Bytes on the link per request in addition to those of its bodies, in kB of 1 000 B.
     pub network_kb: f64,
-    /// Users that log in, and their tokens. Absent: nobody has to.
+    /// Users that log in, and their tokens. Absent: no authentication.
     pub auth: Option<Auth>,
-    /// A limit on requests; others get 429. Absent: none.
+    /// A rate limit; requests beyond it get 429. Absent: none.
     pub rate_limit: Option<RateLimit>,
 }
 
@@ -47,80 +47,78 @@ impl Default for Edge {
     }
 }
 
-/// Authorised users.
+/// Users that may log in.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Auth {
     #[serde(default)]
     pub mode: AuthMode,
-    /// Names and passwords that log in. They are test data.
+    /// Names and passwords of users. They are test data.
     pub users: IndexMap<String, String>,
     /// Lifetime of a token.
     #[serde(default = "an_hour")]
     pub token_ttl_s: f64,
 }
 
-/// What a request without a token is.
+/// How requests without a token are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthMode {
-    /// Anonymous; a token that is there has to be valid.
+    /// Accepted as anonymous; a token that is sent has to be valid.
     #[default]
     Optional,
-    /// Refused with 401.
+    /// Rejected with 401.
     Required,
 }
 
-/// One route of the system.
+/// A route of the system.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Endpoint {
     /// Method and path, such as `GET /jobs/{id}`.
     pub route: String,
-    /// What the endpoint is for, in the list of routes.
+    /// The purpose of the endpoint, for the list of routes.
     #[serde(default)]
     pub title: String,
     #[serde(default)]
     pub request: RequestShape,
-    /// What a request does, step by step.
+    /// The steps of a request.
     #[serde(default)]
     pub flow: Flow,
     #[serde(default)]
     pub answer: ResponseSpec,
-    /// The store of tokens, where this endpoint logs users of `edge.auth` in.
+    /// The store of tokens, if this endpoint logs in users of `edge.auth`.
     pub login: Option<String>,
-    /// The component of kind `hub`, where this endpoint is a WebSocket; the flow is that of each
-    /// message.
+    /// The component of kind `hub`, if this endpoint is a WebSocket; the flow then applies to each message.
     pub socket: Option<String>,
-    /// Requests as they come, for truth, simulation and documentation. Absent: one without body.
+    /// Example requests, for truth, simulation and documentation. Absent: one without body.
     #[serde(default)]
     pub examples: Vec<Example>,
 }
 
-/// What a request has to look like. Fields are written as in `body.items[].id`; without a source
-/// the body is meant.
+/// The rules of a request. Fields are written like `body.items[].id`; a field without a source is in the
+/// body.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RequestShape {
-    /// Fields that have to be there.
+    /// Required fields.
     pub required: Vec<String>,
-    /// Values that a field may have.
+    /// Allowed values of fields.
     #[serde(rename = "enum")]
     pub choices: IndexMap<String, Vec<Value>>,
     /// Types of fields.
     pub types: IndexMap<String, FieldType>,
-    /// Items of a list at least.
+    /// Minimum number of items of lists.
     pub min_items: IndexMap<String, u32>,
-    /// Items of a list at most.
+    /// Maximum number of items of lists.
     pub max_items: IndexMap<String, u32>,
-    /// Characters of a text at most.
+    /// Maximum number of characters of texts.
     pub max_chars: IndexMap<String, u32>,
     /// Bounds of numbers.
     pub bounds: IndexMap<String, Bounds>,
-    /// Fields whose values have to occur in another field, such as
-    /// `edges[].from: nodes[].id`.
+    /// Fields whose values have to occur in another field, such as `edges[].from: nodes[].id`.
     pub references: IndexMap<String, String>,
-    /// Size of the body at most, in kB of 1 000 B.
+    /// Maximum size of the body, in kB of 1 000 B.
     pub max_kb: f64,
 }
 
@@ -158,7 +156,7 @@ pub enum FieldType {
     Object,
 }
 
-/// Bounds of a number, both included.
+/// Bounds of a number, inclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Bounds {
@@ -168,13 +166,13 @@ pub struct Bounds {
     pub max: Option<f64>,
 }
 
-/// The answer to a request that went well.
+/// The response to a successful request.
 ///
-/// In the body, a text that begins with `$` stands for a value: `$id` or the name that a `create`
-/// gave, `$elapsed_ms`, `$draw.unit` (a number in [0, 1)), `$draw.NAME` (one of `draws`),
-/// `$body.x`, `$path.x`, `$query.x`, `$state` (of the entry, by its name), `$state.age_ms`, `$steps` (moves of the entry before its last state), `$entries` and
-/// `$entries.count` (rows under the key), `$token` (where a user logs in). An object `{ $repeat: EXPR, item: .. }` is a list of that many items; `$index` counts
-/// them from 0.
+/// In the body, a text that begins with `$` stands for a value: `$id` or the name given by a `create`, `$elapsed_ms`,
+/// `$draw.unit` (a number in [0, 1)), `$draw.NAME` (one of `draws`), `$body.x`, `$path.x`, `$query.x`, `$state` (the
+/// state of the entry, by its name), `$state.age_ms`, `$steps` (moves of the entry before its last state), `$entries`
+/// and `$entries.count` (rows under the key), `$token` (at an endpoint that logs in users). An object `{ $repeat: EXPR,
+/// item: .. }` is a list of that many items; `$index` counts them from 0.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResponseSpec {
@@ -182,7 +180,7 @@ pub struct ResponseSpec {
     pub status: u16,
     /// The body, in which a text that begins with `$` stands for a value.
     pub body: Value,
-    /// Values to draw from, by name.
+    /// Sets of values for random draws, by name.
     pub draws: IndexMap<String, Vec<Drawn>>,
 }
 
@@ -200,30 +198,30 @@ impl Default for ResponseSpec {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Drawn {
-    /// In proportion to the other values.
+    /// Weight relative to the other values.
     #[serde(default = "equal_share")]
     pub share: f64,
     /// The value.
     pub is: Value,
 }
 
-/// A request as it comes, with its share among the examples.
+/// An example request, with its share.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Example {
-    /// In proportion to the other examples.
+    /// Weight relative to the other examples.
     #[serde(default = "equal_share")]
     pub share: f64,
     /// The body, as JSON.
     #[serde(default)]
     pub body: Value,
-    /// Parameters behind the question mark.
+    /// Query parameters.
     #[serde(default)]
     pub query: IndexMap<String, Value>,
     /// Parameters of the route.
     #[serde(default)]
     pub path: IndexMap<String, Value>,
-    /// What the store entry was made from, for expressions of `state`.
+    /// The content of the store entry, for expressions of `state`.
     #[serde(default)]
     pub state: Value,
 }
@@ -231,21 +229,21 @@ pub struct Example {
 /// Endpoints of a mix with their weights.
 pub type Mix = IndexMap<String, MixEntry>;
 
-/// The part of an endpoint in a mix: a weight, or a map with requests of the mix's own.
+/// An endpoint's entry in a mix: a weight, or a map with the mix's own requests.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MixEntry {
     pub weight: f64,
-    /// Instead of the endpoint's own, when not empty.
+    /// Replaces the endpoint's own examples if not empty.
     pub examples: Vec<Example>,
 }
 
-/// An endpoint of a mix, with requests of the mix's own.
+/// An endpoint of a mix, with the mix's own requests.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct LongMixEntry {
-    /// In proportion to the other endpoints of the mix, 0 or more.
+    /// Weight relative to the other endpoints of the mix, 0 or more.
     weight: f64,
-    /// Instead of the endpoint's own, when not empty.
+    /// Replaces the endpoint's own examples if not empty.
     #[serde(default)]
     examples: Vec<Example>,
 }

@@ -1,4 +1,4 @@
-//! Expressions: the few numbers that a file may take from a request.
+//! Expressions: numbers that a file may derive from a request.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,13 +8,13 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
-/// Expressions may be nested this deep.
+/// Maximum nesting depth of expressions.
 const MAX_DEPTH: usize = 8;
-/// An expression has at most this many characters.
+/// Maximum number of characters of an expression.
 const MAX_CHARS: usize = 200;
 
-/// A number, a place in the request, or one of four functions; nothing else, so that the cost of
-/// a request is bounded by the bounds of its fields.
+/// A number, a place in the request, or one of four functions; nothing else, so that the bounds of its
+/// fields bound the cost of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Expression {
     Number(f64),
@@ -24,9 +24,9 @@ pub enum Expression {
     Length(Place),
     /// Size of a value as JSON, in kB of 1 000 B.
     Kilobytes(Place),
-    /// Rows of a store at the time of the request.
+    /// The number of rows of a store at the time of the request.
     Rows(String),
-    /// Binary logarithm, 0 for what is below 1.
+    /// Binary logarithm; 0 for values below 1.
     Log2(Box<Expression>),
 }
 
@@ -34,22 +34,22 @@ pub enum Expression {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Place {
     pub source: Source,
-    /// Names from the source downwards; empty for the whole.
+    /// Names from the source down; empty for the whole source.
     pub names: Vec<String>,
 }
 
-/// What a [`Place`] begins at.
+/// The source of a [`Place`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
     /// The JSON body.
     Body,
     /// A parameter of the route, such as `{id}`.
     Path,
-    /// A parameter behind the question mark.
+    /// A query parameter.
     Query,
-    /// What the store entry was made from, behind `state: { require: .. }` or `read`.
+    /// The content of the store entry, after `state: { require: .. }` or `read`.
     State,
-    /// The present item of an `each`.
+    /// The current item of an `each` step.
     Item,
 }
 
@@ -71,7 +71,7 @@ impl Source {
 }
 
 impl Expression {
-    /// The place that is read, if any.
+    /// The place that the expression reads, if any.
     pub fn place(&self) -> Option<&Place> {
         match self {
             Self::Value(place) | Self::Length(place) | Self::Kilobytes(place) => Some(place),
@@ -80,7 +80,7 @@ impl Expression {
         }
     }
 
-    /// The store whose rows are counted, if any.
+    /// The store whose rows the expression counts, if any.
     pub fn store(&self) -> Option<&str> {
         match self {
             Self::Rows(store) => Some(store),
@@ -157,7 +157,7 @@ impl FromStr for Place {
 }
 
 impl Place {
-    /// What the first of the names begins at.
+    /// The source that the first name denotes.
     fn source_of(text: &str) -> Option<Source> {
         let first = text.split('.').next().unwrap_or_default();
         let mut all = Source::ALL.iter();

@@ -1,4 +1,4 @@
-//! Flows: what a request does, step by step.
+//! Flows: the steps of a request.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,36 +12,36 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use super::amount::Switch;
 use super::expression::{Expression, Place};
 
-/// Steps in their order.
+/// Steps in order.
 pub type Flow = Vec<Step>;
 
 /// One step; its key names the kind.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// A visit of an operation.
+    /// A visit to an operation.
     Visit(Visit),
-    /// Branches at once.
+    /// Parallel branches.
     Parallel(Parallel),
-    /// A look into a cache.
+    /// A cache lookup.
     Cached(Cached),
     /// Steps with a connection of a pool.
     Using(Using),
-    /// Messages on a bus.
+    /// Messages to a bus.
     Publish(Publish),
-    /// One of several, by share.
+    /// One of several branches, chosen by share.
     Either(Vec<Choice>),
-    /// One of several, by a value of the request.
+    /// One of several branches, chosen by a value of the request.
     When(When),
     /// Steps for each item of a list.
     Each(Each),
     /// Steps that depend on a toggle.
     If(If),
-    /// An entry of a store.
+    /// An operation on a store.
     State(State),
-    /// Steps behind the answer.
+    /// Steps after the response.
     Later(Later),
-    /// An answer that ends the flow.
+    /// A response that ends the flow.
     Fail(Fail),
 }
 
@@ -50,46 +50,46 @@ pub enum Step {
 pub struct Visit {
     /// `component.operation`.
     pub at: String,
-    /// How many in sequence.
+    /// Number of sequential visits.
     pub times: Expression,
-    /// Steps during which the slot is kept.
+    /// Steps during which the slot is held.
     pub hold: Flow,
     pub timeout_ms: Option<f64>,
-    /// Further attempts behind a failure.
+    /// Number of further attempts after a failure.
     pub retries: u32,
     pub on_error: OnError,
 }
 
-/// A visit with more than its operation.
+/// A visit with options.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct LongVisit {
     /// `component.operation`.
     at: String,
-    /// How many in sequence.
+    /// Number of sequential visits.
     #[serde(default = "once")]
     times: Expression,
-    /// Steps during which the slot is kept.
+    /// Steps during which the slot is held.
     #[serde(default)]
     hold: Flow,
-    /// Time after which the visit has failed. Absent: none.
+    /// Timeout of the visit. Absent: none.
     timeout_ms: Option<f64>,
-    /// Further attempts behind a failure.
+    /// Number of further attempts after a failure.
     #[serde(default)]
     retries: u32,
-    /// What a failed visit means for its request.
+    /// The effect of a failed visit on its request.
     #[serde(default)]
     on_error: OnError,
 }
 
-/// What a failed visit means for its request.
+/// The effect of a failed visit on its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnError {
     /// The request fails, too.
     #[default]
     Fail,
-    /// The request goes on.
+    /// The request continues.
     Continue,
 }
 
@@ -144,39 +144,39 @@ impl JsonSchema for Visit {
     }
 }
 
-/// Branches at once and joined; one behind the other when not enabled.
+/// Parallel branches that are joined; sequential if not enabled.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Parallel {
-    /// Whether the branches are at once.
+    /// Whether the branches run in parallel.
     #[serde(default)]
     pub enabled: Switch,
     /// The steps of each branch.
     pub branches: Vec<Flow>,
 }
 
-/// A look into a cache, and what a miss does. When not enabled, only what a miss does.
+/// A cache lookup, and the steps on a miss. If not enabled, only the steps on a miss.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cached {
     /// A component of kind `cache`.
     #[serde(rename = "in")]
     pub component: String,
-    /// Which key is looked up.
+    /// The key to look up.
     #[serde(default)]
     pub key: CacheKey,
     /// Whether the cache is used.
     #[serde(default)]
     pub enabled: Switch,
-    /// Steps where the key is not there.
+    /// Steps on a miss.
     #[serde(default)]
     pub miss: Flow,
 }
 
-/// Which key is looked up.
+/// The key to look up.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum CacheKey {
-    /// One drawn from the cache's population.
+    /// A random key of the cache's population.
     #[default]
     Population,
     /// The value of an expression.
@@ -235,23 +235,23 @@ impl JsonSchema for CacheKey {
 pub struct Using {
     /// The pool.
     pub pool: String,
-    /// Steps during which the connection is kept.
+    /// Steps during which the connection is held.
     #[serde(rename = "do")]
     pub steps: Flow,
 }
 
-/// Messages on a bus.
+/// Messages to a bus.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Publish {
     /// A component of kind `bus`.
     pub to: String,
-    /// How many.
+    /// Number of messages.
     #[serde(default = "once")]
     pub messages: Expression,
     /// `component.operation` that each message visits.
     pub consume: Option<String>,
-    /// Whether the request waits for acknowledgement and consumer.
+    /// Whether the request waits for the acknowledgement and the consumer.
     #[serde(default = "never")]
     pub wait: Switch,
 }
@@ -260,18 +260,18 @@ pub struct Publish {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Choice {
-    /// Share of requests, 0 to 1; what is missing to 1 does nothing.
+    /// Share of requests, 0 to 1; the remainder to 1 does nothing.
     pub share: f64,
     /// The steps of this choice.
     #[serde(rename = "do", default)]
     pub steps: Flow,
 }
 
-/// A case by a value of the request.
+/// Branches by a value of the request.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct When {
-    /// Where the value is.
+    /// The place of the value.
     pub value: Place,
     /// Steps by value.
     pub is: IndexMap<String, Flow>,
@@ -280,20 +280,20 @@ pub struct When {
     pub otherwise: Flow,
 }
 
-/// Steps for each item of a list (or as often as a number says), one behind the other, or at once.
+/// Steps for each item of a list (or as many times as a number says), sequential or parallel.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Each {
-    /// Where the list or the number is. What a client sends needs a bound in `request`.
+    /// The place of the list or the number. A value sent by a client needs a bound in `request`.
     #[serde(rename = "in")]
     pub list: Place,
-    /// Whether the items are done at once.
+    /// Whether the items run in parallel.
     #[serde(default = "never")]
     pub parallel: Switch,
-    /// Where a list of `{ from, to }` is that joins items by their `id`: items that are done at
-    /// once wait for those that lead to them.
+    /// The place of a list of `{ from, to }` that connects items by their `id`: parallel items wait for
+    /// their predecessors.
     pub edges: Option<Place>,
-    /// The steps for each item, which is `item` in them.
+    /// The steps for each item, which they read as `item`.
     #[serde(rename = "do")]
     pub steps: Flow,
 }
@@ -312,54 +312,54 @@ pub struct If {
     pub otherwise: Flow,
 }
 
-/// What happens in a store. Exactly one of `create`, `require`, `append`, `advance` and `read`.
+/// An operation on a store. Exactly one of `create`, `require`, `append`, `advance` and `read`.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct State {
-    /// Makes an entry with a drawn id, or the one at `id`.
+    /// Creates an entry with a random id, or with the id at `id`.
     pub create: Option<String>,
-    /// Finds an entry, or the request gets 404.
+    /// Finds an entry; otherwise the request gets 404.
     pub require: Option<String>,
-    /// Adds an item to the entry of a key, which is made when absent.
+    /// Adds an item to the entry of a key, which is created if absent.
     pub append: Option<String>,
-    /// Moves an entry to another state, or the request gets 409.
+    /// Moves an entry to another state; otherwise the request gets 409.
     pub advance: Option<String>,
-    /// Finds an entry, or goes on without.
+    /// Finds an entry; without one the flow continues.
     pub read: Option<String>,
-    /// `create`: the name under which answers have the id (`$name`). Else where the id is, such as
-    /// `path.id`; absent: the entry that this request made or required.
+    /// `create`: the name of the id in responses (`$name`). Otherwise the place of the id, such as
+    /// `path.id`; absent: the entry that this request created or required.
     pub id: Option<String>,
     /// `create`: the first state.
     #[serde(rename = "as")]
     pub initial: Option<String>,
-    /// `advance`: the state that follows.
+    /// `advance`: the next state.
     pub to: Option<String>,
-    /// Where the key that the client chose is, such as `body.session_id`.
+    /// The place of the key chosen by the client, such as `body.session_id`.
     pub key: Option<Place>,
 }
 
-/// Steps behind the answer; their status is in a store.
+/// Steps after the response; their status is in a store.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Later {
-    /// The store of jobs; its first, middle and last states are set by the job's progress.
+    /// The store of jobs; a job's progress sets its first, middle and last states.
     pub store: String,
-    /// The component of kind `workers` that the steps visit.
+    /// The component of kind `workers`, which the steps visit.
     pub workers: String,
-    /// Where a request asks for its answer when the job is done, such as `query.wait`.
+    /// The place of the flag that requests a response after the job is done, such as `query.wait`.
     pub wait: Option<Place>,
     /// The steps of the job.
     #[serde(rename = "do")]
     pub steps: Flow,
 }
 
-/// An answer that ends the flow.
+/// A response that ends the flow.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fail {
     /// 400 to 599.
     pub status: u16,
-    /// The kind of error that the answer and the metrics name.
+    /// The kind of error in the response and the metrics.
     #[serde(default = "injected")]
     pub error_type: String,
 }
@@ -377,7 +377,7 @@ fn injected() -> String {
 }
 
 impl Step {
-    /// The flows inside, in the order of the file.
+    /// The inner flows, in the order of the file.
     pub fn inner(&self) -> Vec<&Flow> {
         match self {
             Self::Visit(visit) => vec![&visit.hold],
@@ -394,7 +394,7 @@ impl Step {
     }
 }
 
-/// `component.operation`, taken apart.
+/// Splits `component.operation`.
 pub fn call(at: &str) -> Option<(&str, &str)> {
     at.split_once('.')
         .filter(|(component, operation)| !component.is_empty() && !operation.is_empty())

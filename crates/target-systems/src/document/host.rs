@@ -3,40 +3,40 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// A domain of equal instances, each with these resources. An absent resource is unlimited and
-/// still counted.
+/// A domain of equal instances, each with these resources. Resources without a limit are counted
+/// nevertheless.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Host {
-    /// Equal instances, 1 to 1024.
+    /// Number of equal instances, 1 to 1024.
     pub instances: u32,
-    /// Cores of an instance, shared equally by its jobs; a job uses one core at most.
+    /// Cores of an instance, shared equally by its jobs; a job uses at most one core.
     pub cpu_cores: Option<f64>,
     /// Memory of an instance in MB of 2^20 B; above it, the instance crashes.
     pub memory_mb: Option<f64>,
-    /// Memory that is always in use.
+    /// Memory that is always used.
     pub base_mb: f64,
-    /// Memory of a request in flight.
+    /// Memory per request in flight.
     pub in_flight_mb: f64,
     /// Operations per second of the disk.
     pub disk_iops: Option<f64>,
     /// Transfer rate of the disk, in MB of 10^6 B.
     pub disk_mb_per_s: Option<f64>,
-    /// Size of the disk in MB of 10^6 B; what is written beyond it fails with `disk_full`.
+    /// Size of the disk in MB of 10^6 B; writes beyond it fail with `disk_full`.
     pub disk_mb: Option<f64>,
     /// Rate of the link, in 10^6 bit per second.
     pub network_mbit_per_s: Option<f64>,
-    /// Memory that is allocated and collected.
+    /// Memory that is allocated and garbage-collected.
     pub garbage: Option<Garbage>,
-    /// Memory that is never given back.
+    /// Memory that is never freed.
     pub leak: Option<Leak>,
-    /// What happens when memory is used up, or a crash is asked for.
+    /// Crashes, when memory is exhausted or on request.
     pub crash: Crash,
-    /// Loss of speed with the number of instances.
+    /// Slowdown by the number of instances.
     pub usl: Option<HostUsl>,
     /// Time from the addition of an instance to its first request.
     pub start_ms: f64,
-    /// Instances that come and go with the load. Off when absent.
+    /// Adds and removes instances with the load. Absent: off.
     pub autoscale: Option<Autoscale>,
 }
 
@@ -62,13 +62,13 @@ impl Default for Host {
     }
 }
 
-/// Garbage: allocations add up and are collected together, while the processor stands still.
+/// Garbage: allocations accumulate and are collected together, while the processor stops.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Garbage {
     /// Share of `memory_mb` at which garbage is collected, 0 to 1.
     pub collect_at: f64,
-    /// Time for which the processor stands still.
+    /// Time for which the processor stops.
     pub pause_ms: f64,
 }
 
@@ -85,21 +85,21 @@ impl Default for Garbage {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Leak {
-    /// Memory that a request leaves behind, in kB of 2^10 B.
+    /// Memory leaked per request, in kB of 2^10 B.
     pub kb_per_request: f64,
-    /// Memory that time leaves behind, in kB of 2^10 B per second.
+    /// Memory leaked over time, in kB of 2^10 B per second.
     pub kb_per_s: f64,
 }
 
-/// The end of an instance and its return.
+/// The crash of an instance and its restart.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Crash {
     /// Time from the crash to the first request afterwards.
     pub restart_ms: f64,
-    /// Time for which a crashed instance is still sent its share.
+    /// Time for which a crashed instance continues to receive its share.
     pub detect_ms: f64,
-    /// What requests in flight get.
+    /// The result of requests in flight.
     pub in_flight: InFlight,
 }
 
@@ -113,11 +113,11 @@ impl Default for Crash {
     }
 }
 
-/// What requests get that were in flight on a crashed instance.
+/// The result of requests in flight on a crashed instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum InFlight {
-    /// An answer with this status.
+    /// A response with this status.
     Status(u16),
     /// A closed connection.
     Close {},
@@ -135,7 +135,7 @@ impl Default for InFlight {
 pub struct Usl {
     /// Contention, 0 to 1.
     pub sigma: f64,
-    /// Crosstalk, 0 or more.
+    /// Coherency (crosstalk), 0 or more.
     pub kappa: f64,
 }
 
@@ -159,15 +159,15 @@ pub struct ComponentUsl {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Autoscale {
-    /// Instances at least.
+    /// Minimum number of instances.
     #[serde(default = "one")]
     pub min: u32,
-    /// Instances at most.
+    /// Maximum number of instances.
     pub max: u32,
-    /// Utilisation of the processor that is aimed at, 0 to 1.
+    /// Target utilisation of the processor, 0 to 1.
     #[serde(default = "default_target")]
     pub target_cpu: f64,
-    /// Time between two looks at the utilisation.
+    /// Time between two evaluations of the utilisation.
     #[serde(default = "default_every_ms")]
     pub every_ms: f64,
     /// Time from the addition of an instance to its first request.

@@ -1,24 +1,23 @@
-//! Metrics of a system's own, beside those that every system has.
+//! Metrics that a system declares, in addition to those of every system.
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// A metric under a name that the system's dashboards know.
+/// A metric under a name that existing dashboards use.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Metric {
-    /// Letters, digits, `_` and `:`; `sparring_` is for the metrics that every system has.
+    /// Letters, digits, `_` and `:`; the prefix `sparring_` is reserved for the metrics of every system.
     pub name: String,
-    /// The Prometheus type, which has to fit what is measured.
+    /// The Prometheus type, which has to match the subject.
     pub kind: MetricKind,
-    /// What is measured.
+    /// The subject of the metric.
     pub of: Subject,
-    /// Which of them: values that `component`, `operation`, `endpoint`, `host`, `pool` or `store`
-    /// must have.
+    /// A filter: required values of `component`, `operation`, `endpoint`, `host`, `pool` or `store`.
     #[serde(default, rename = "where")]
     pub only: IndexMap<String, String>,
-    /// Labels of the metric; never tenants or ids.
+    /// Labels of the metric, which cannot be tenants or ids.
     #[serde(default)]
     pub labels: Vec<String>,
     /// The help text of the metric.
@@ -49,16 +48,16 @@ impl MetricKind {
     }
 }
 
-/// What a metric can measure.
+/// The subject of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 pub enum Subject {
-    /// Seconds from request to answer: a histogram, by endpoint, method, path, status and error type.
+    /// Seconds from request to response: a histogram, by endpoint, method, path, status and error type.
     #[serde(rename = "request.duration")]
     RequestDuration,
-    /// Answers: a counter, by the same.
+    /// Responses: a counter, with the same labels.
     #[serde(rename = "request.count")]
     RequestCount,
-    /// Answers with an error: a counter, by the same.
+    /// Responses with an error: a counter, with the same labels.
     #[serde(rename = "request.errors")]
     RequestErrors,
     /// Seconds of a visit: a histogram, by component and operation.
@@ -73,7 +72,7 @@ pub enum Subject {
     /// Seconds of requests whose flow moves an entry to its last state: a histogram, by endpoint and store.
     #[serde(rename = "workflow.duration")]
     WorkflowDuration,
-    /// Such requests that succeeded: a counter, by the same.
+    /// Such requests that succeeded: a counter, with the same labels.
     #[serde(rename = "workflow.completed")]
     WorkflowCompleted,
     /// Messages: a counter, by component.
@@ -82,22 +81,22 @@ pub enum Subject {
     /// Entries: a gauge, by store.
     #[serde(rename = "store.entries")]
     StoreEntries,
-    /// Connections that are taken: a gauge, by pool.
+    /// Connections in use: a gauge, by pool.
     #[serde(rename = "pool.in_use")]
     PoolInUse,
     /// Requests that wait for a connection: a gauge, by pool.
     #[serde(rename = "pool.waiting")]
     PoolWaiting,
-    /// Connections that are free: a gauge, by pool.
+    /// Idle connections: a gauge, by pool.
     #[serde(rename = "pool.idle")]
     PoolIdle,
     /// Connections and waiting requests: a gauge, by pool and state (`active`, `idle`, `waiting`).
     #[serde(rename = "pool.states")]
     PoolStates,
-    /// Share of the lookups of the last minute that found their key: a gauge, by component.
+    /// Share of the lookups of the last minute that were hits: a gauge, by component.
     #[serde(rename = "cache.hit_ratio")]
     CacheHitRatio,
-    /// Seconds for which cores were busy: a gauge, by host.
+    /// CPU seconds of all cores: a gauge, by host.
     #[serde(rename = "host.cpu")]
     HostCpu,
     /// Bytes in use: a gauge, by host.
@@ -112,7 +111,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// The kind of metric that the subject is.
+    /// The Prometheus type of the subject.
     pub fn kind(self) -> MetricKind {
         match self {
             Self::RequestDuration

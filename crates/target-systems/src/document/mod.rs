@@ -1,4 +1,4 @@
-//! The document: a system as a person writes it.
+//! The document: a system in the form that people write.
 
 mod amount;
 mod check;
@@ -44,13 +44,13 @@ pub use store::{AtCapacity, Pool, Store, Toggle};
 pub struct Document {
     /// The system's name.
     pub system: String,
-    /// What it is, for people.
+    /// A description for people.
     #[serde(default)]
     pub description: String,
-    /// Seed of every draw.
+    /// Seed of all random draws.
     #[serde(default)]
     pub seed: u64,
-    /// Leaks and expiries run this many times as fast as time.
+    /// The factor by which leaks and expiries are accelerated.
     #[serde(default = "real_time")]
     pub ageing: f64,
     #[serde(default)]
@@ -61,7 +61,7 @@ pub struct Document {
     /// The machines, by name.
     #[serde(default)]
     pub hosts: IndexMap<String, Host>,
-    /// What requests visit, by name.
+    /// The components that requests visit, by name.
     pub components: IndexMap<String, Component>,
     /// Pools of connections, by name.
     #[serde(default)]
@@ -69,7 +69,7 @@ pub struct Document {
     /// Stores of entries, by name.
     #[serde(default)]
     pub stores: IndexMap<String, Store>,
-    /// Parts that can be switched, by name.
+    /// Features that can be switched on and off, by name.
     #[serde(default)]
     pub toggles: IndexMap<String, Toggle>,
     /// The routes, by name.

@@ -1,4 +1,4 @@
-//! Operations: what a visit demands of its component and host.
+//! Operations: the demands of a visit on its component and host.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,23 +11,23 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use super::amount::Amount;
 use super::expression::{Expression, Place};
 
-/// What one visit demands.
+/// The demands of a visit.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Operation {
-    /// Time in which a slot is busy and no resource is.
+    /// Time during which a slot is busy without using a resource.
     pub service_ms: Option<Amount>,
-    /// Time of a whole core.
+    /// CPU time of one core.
     pub cpu_ms: Option<Amount>,
-    /// Operations of the disk; 1.2 are 1 or 2.
+    /// Disk operations; 1.2 means 1 or 2.
     pub disk_ops: Option<Amount>,
-    /// Bytes of the disk, in kB of 1 000 B.
+    /// Bytes on the disk, in kB of 1 000 B.
     pub disk_kb: Option<Amount>,
-    /// Bytes of the link, in kB of 1 000 B.
+    /// Bytes on the link, in kB of 1 000 B.
     pub network_kb: Option<Amount>,
-    /// Garbage, in kB of 2^10 B.
+    /// Garbage that is allocated, in kB of 2^10 B.
     pub allocate_kb: Option<Amount>,
-    /// More of the same for each item, kB or row.
+    /// Additional demands per item, kB or row.
     pub per: Option<Per>,
     /// A factor of all times: `by` names a value of the request, the other keys are its cases with their factors, and
     /// `otherwise` is the factor of the rest, 1 if it is not given.
@@ -38,19 +38,19 @@ pub struct Operation {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Per {
-    /// How many times.
+    /// The number of times.
     pub of: Expression,
-    /// Time in which a slot is busy and no resource is.
+    /// Time during which a slot is busy without using a resource.
     pub service_ms: Option<Amount>,
-    /// Time of a whole core.
+    /// CPU time of one core.
     pub cpu_ms: Option<Amount>,
-    /// Operations of the disk.
+    /// Disk operations.
     pub disk_ops: Option<Amount>,
-    /// Bytes of the disk, in kB of 1 000 B.
+    /// Bytes on the disk, in kB of 1 000 B.
     pub disk_kb: Option<Amount>,
-    /// Bytes of the link, in kB of 1 000 B.
+    /// Bytes on the link, in kB of 1 000 B.
     pub network_kb: Option<Amount>,
-    /// Garbage, in kB of 2^10 B.
+    /// Garbage that is allocated, in kB of 2^10 B.
     pub allocate_kb: Option<Amount>,
 }
 

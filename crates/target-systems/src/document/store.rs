@@ -1,70 +1,70 @@
-//! Stores, pools and toggles: what lives beside the components.
+//! Stores, pools and toggles: the parts beside the components.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Entries that requests make and find again; always bounded.
+/// Entries that requests create and find; always bounded.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
-    /// Entries at most, over all keys.
+    /// Maximum number of entries, over all keys.
     pub capacity: u64,
-    /// Lifetime of an entry. Absent: for ever.
+    /// Lifetime of an entry. Absent: unlimited.
     pub ttl_s: Option<f64>,
-    /// Lifetime of an entry behind its last state.
+    /// Lifetime of an entry after reaching its last state.
     pub retain_after_end_s: Option<f64>,
-    /// Items of a key at most; the oldest make room.
+    /// Maximum number of items of a key; beyond it the oldest are removed.
     pub per_key: Option<u32>,
     /// Memory of an entry, in kB of 2^10 B.
     #[serde(default)]
     pub per_entry_kb: f64,
-    /// The host whose memory holds the entries and whose crash loses them. Absent: none.
+    /// The host whose memory holds the entries; its crash loses them. Absent: none.
     pub host: Option<String>,
     /// States of an entry, in order.
     #[serde(default)]
     pub states: Vec<String>,
-    /// Rows that are there from the start.
+    /// Number of initial rows.
     #[serde(default)]
     pub populate: u64,
     #[serde(default)]
     pub at_capacity: AtCapacity,
 }
 
-/// What a full store does.
+/// The behaviour of a full store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AtCapacity {
-    /// No new entry: the request gets 507.
+    /// New entries are rejected: the request gets 507.
     #[default]
     Refuse,
-    /// The oldest entry makes room.
+    /// The oldest entry is evicted.
     Evict,
 }
 
-/// Connections that requests take and give back.
+/// Connections that requests acquire and release.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pool {
-    /// Connections.
+    /// Number of connections.
     pub size: u32,
-    /// Time that a request waits for a connection at most. Absent: for ever.
+    /// Maximum time that a request waits for a connection. Absent: unlimited.
     pub wait_ms: Option<f64>,
 }
 
-/// A part of the system that can be switched. The document is written in the state "on"; a toggle
-/// that is off adds its patch.
+/// A feature of the system that can be switched. The document describes the state "on"; a toggle that is
+/// off adds its patch.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Toggle {
-    /// Its state at the start.
+    /// Its initial state.
     #[serde(default = "yes")]
     pub on: bool,
     /// A merge patch of the document, applied while the toggle is off.
     pub off: Option<Value>,
-    /// Toggles of a group are switched together.
+    /// The group of toggles that are switched together.
     pub group: Option<String>,
-    /// What switching it is expected to change, for people.
+    /// The expected effect of switching it, for people.
     pub expect: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Routes, requests, answers, mixes and the edge.
+//! Checks of routes, requests, responses, mixes and the edge.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,11 +11,11 @@ use super::report::Report;
 use crate::request::{Expected, Field};
 
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
-/// Paths that every system answers itself.
+/// Paths that are reserved for routes of every system.
 const RESERVED: [&str; 5] = ["/__admin", "/health", "/metrics", "/docs", "/openapi.json"];
-/// Requests in flight at most.
+/// Maximum number of requests in flight.
 const MOST_IN_FLIGHT: u64 = 100_000;
-/// Bodies at most, in kB.
+/// Maximum size of bodies, in kB.
 const MOST_KB: f64 = 16_000.0;
 
 pub(super) fn check(document: &Document, report: &mut Report) {
@@ -74,7 +74,7 @@ pub(super) fn parameters(route: &str) -> Vec<&str> {
         .collect()
 }
 
-/// A route with its parameters unnamed: two of one shape would answer the same requests.
+/// A route without the names of its parameters: two routes of the same shape would match the same requests.
 fn shape_of(route: &str) -> String {
     let parts: Vec<&str> = route
         .split('/')
@@ -194,7 +194,7 @@ fn request(path: &str, shape: &RequestShape, report: &mut Report) {
     report.above_up_to(&format!("{path}.max_kb"), shape.max_kb, MOST_KB);
 }
 
-/// The bound of what a client sends at a place: items, characters or a number.
+/// The bound of a value sent by a client: of items, characters or a number.
 pub(super) fn bound_of(shape: &RequestShape, place: &Place) -> Option<f64> {
     let is = |name: &str| name.parse::<Field>().is_ok_and(|field| field.is(place));
     let counts = shape.max_items.iter().chain(&shape.max_chars);
@@ -246,7 +246,7 @@ fn answer(path: &str, endpoint: &Endpoint, report: &mut Report) {
     template(&format!("{path}.answer.body"), &answer.body, &known, report);
 }
 
-/// Names that the steps of a flow give to ids.
+/// Names of ids that the steps of a flow create.
 fn created<'a>(flow: &'a [Step], names: &mut Vec<&'a str>) {
     for step in flow {
         match step {
@@ -264,7 +264,7 @@ fn created<'a>(flow: &'a [Step], names: &mut Vec<&'a str>) {
     }
 }
 
-/// What an answer's texts may stand for.
+/// The names that the texts of a response may use.
 struct Names<'a> {
     answer: &'a ResponseSpec,
     created: Vec<&'a str>,

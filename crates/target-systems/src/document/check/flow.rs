@@ -1,4 +1,4 @@
-//! Flows: references, shares, and that their cost is bounded.
+//! Checks of flows: references, shares, and bounds of their cost.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,13 @@ use super::super::{
 use super::endpoint::{bound_of, parameters};
 use super::report::Report;
 
-/// Steps may be nested this deep.
+/// Maximum nesting depth of steps.
 const MAX_DEPTH: usize = 32;
-/// Visits, messages and items that a single step may make at most.
+/// Maximum number of visits, messages and items of a single step.
 const MOST_TIMES: f64 = 10_000.0;
-/// Attempts of a visit at most, beside the first.
+/// Maximum number of attempts of a visit, without the first.
 const MOST_RETRIES: u64 = 100;
-/// Sums of shares may be off by this much.
+/// Tolerance of sums of shares.
 const ROUNDING: f64 = 1e-9;
 
 pub(super) fn check(document: &Document, report: &mut Report) {
@@ -51,7 +51,7 @@ pub(super) fn expression(
     }
 }
 
-/// The operation that `component.operation`, or a component alone, means: its first one.
+/// The operation that `component.operation` denotes; for a component alone, its first one.
 pub(super) fn visited(
     document: &Document,
     path: &str,
@@ -78,7 +78,7 @@ struct Walk<'a> {
     endpoint: &'a Endpoint,
     parameters: Vec<&'a str>,
     report: &'a mut Report,
-    /// Stores that this flow has touched so far.
+    /// Stores that this flow has used so far.
     stores: BTreeSet<&'a str>,
     in_each: bool,
 }
@@ -284,7 +284,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Which entry a step means.
+    /// Checks which entry a step uses.
     fn identity(&mut self, path: &str, action: &str, state: &'a State, store: &str) {
         if state.id.is_some() && state.key.is_some() {
             self.report.add(
@@ -341,7 +341,7 @@ impl<'a> Walk<'a> {
         self.flow(&format!("{path}.do"), &later.steps, depth);
     }
 
-    /// A list that does nothing while it is empty.
+    /// Checks that a list has entries, because an empty one has no effect.
     fn not_empty(&mut self, path: &str, count: usize, what: &str) {
         if count == 0 {
             self.report.add(path, format!("needs at least one {what}"));
@@ -383,7 +383,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// How often something is done: bounded.
+    /// Checks that a number of repetitions is bounded.
     fn times(&mut self, path: &str, times: &Expression) {
         self.expression(path, times);
         match times {
@@ -403,7 +403,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What a client decides about cost has to have a bound in the request.
+    /// Checks that a value which a client chooses and which affects cost has a bound in the request.
     fn bounded(&mut self, path: &str, place: &Place) {
         let client = matches!(place.source, Source::Body | Source::Query);
         if client && bound_of(&self.endpoint.request, place).is_none() {

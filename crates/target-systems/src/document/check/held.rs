@@ -1,8 +1,8 @@
-//! Slots and connections that wait for each other.
+//! Detects deadlocks of slots and connections.
 //!
-//! A visit keeps its slot during `hold`, a `using` its connection during `do`. When what is taken
-//! there can, over some chain, be what is already held, enough requests at once wait for each other
-//! for ever. A graph of "held while taking" has to be free of cycles.
+//! A visit holds its slot during `hold`, a `using` its connection during `do`. If something taken there
+//! can, over some chain, be something already held, enough concurrent requests wait for each other for
+//! ever. The graph of "held while taking" must not have cycles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -41,7 +41,7 @@ pub(super) fn check(document: &Document, report: &mut Report) {
 
 #[derive(Debug, Default)]
 struct Graph<'a> {
-    /// What is taken while the key is held, and where that happens first.
+    /// The resources taken while the key is held, with the first place of each.
     taken: BTreeMap<Held<'a>, BTreeMap<Held<'a>, String>>,
 }
 
@@ -81,7 +81,7 @@ impl<'a> Graph<'a> {
                     self.take(path, Held::Slot(component), held);
                 }
             }
-            // Goes on behind the answer, when everything was given back.
+            // Runs after the response, when everything was released.
             Step::Later(later) => {
                 self.flow(&format!("{path}.later.do"), &later.steps, &mut Vec::new());
             }
@@ -120,7 +120,7 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// Each cycle once, at the place where it closes.
+    /// Reports each cycle once, at the place that closes it.
     fn report(&self, report: &mut Report) {
         let mut told = BTreeSet::new();
         for (held, taken) in &self.taken {
@@ -151,7 +151,7 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// A chain of "held while taking" from one to another, both included.
+    /// A chain of "held while taking" from one resource to another, inclusive.
     fn way(&self, from: Held<'a>, to: Held<'a>) -> Option<Vec<Held<'a>>> {
         let mut before: BTreeMap<Held<'a>, Held<'a>> = BTreeMap::new();
         let mut open = vec![from];

@@ -1,4 +1,4 @@
-//! Metrics of a system's own.
+//! Checks of the metrics that a system declares.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Everything that is wrong with a well-formed document, at once.
+//! Finds all errors of a well-formed document at once.
 
 mod endpoint;
 mod flow;
@@ -14,10 +14,10 @@ use live_config::ConfigError;
 use super::{Document, Flow, Step, Switch};
 use report::Report;
 
-/// Parts of one kind at most; a document has to stay small.
+/// Maximum number of parts of one kind; a document has to stay small.
 const MOST_PARTS: usize = 1_000;
 
-/// What makes no sense, each with its path and a hint; empty for a sound document.
+/// All errors, each with its path and a hint; empty for a valid document.
 pub(crate) fn check(document: &Document) -> Vec<ConfigError> {
     let mut report = Report::default();
     system(document, &mut report);
@@ -64,7 +64,7 @@ fn system(document: &Document, report: &mut Report) {
     }
 }
 
-/// A toggle has to change something: by its patch, or by the steps that name it.
+/// Checks that each toggle has an effect: by its patch, or by the steps that name it.
 fn toggles(document: &Document, report: &mut Report) {
     let mut used = BTreeSet::new();
     for endpoint in document.endpoints.values() {

@@ -1,4 +1,4 @@
-//! Hosts, components, pools and stores.
+//! Checks of hosts, components, pools and stores.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +9,11 @@ use super::super::{
 };
 use super::report::Report;
 
-/// Slots, pool sizes and queues at most: what may wait has to fit into memory.
+/// Maximum number of slots, pool connections and queue places: waiting requests have to fit into memory.
 const MOST_SLOTS: u64 = 1_000_000;
-/// Entries of a cache or store at most.
+/// Maximum number of entries of a cache or store.
 const MOST_ENTRIES: u64 = 10_000_000;
-/// Keys that are drawn at most.
+/// Maximum number of keys of a population.
 const MOST_KEYS: u64 = 1 << 40;
 
 pub(super) fn check(document: &Document, report: &mut Report) {
@@ -39,7 +39,7 @@ pub(super) fn check(document: &Document, report: &mut Report) {
     check_stores(document, report);
 }
 
-/// A component's own host is called like the component.
+/// A component's own host has the component's name.
 fn own_hosts(document: &Document, report: &mut Report) {
     for (name, component) in &document.components {
         let own = !matches!(component.host, Some(HostChoice::Named(_)));
@@ -102,7 +102,7 @@ fn check_memory(path: &str, host: &Host, report: &mut Report) {
                 &path,
                 "needs `memory_mb`: garbage is collected at a share of it",
             ),
-            // Without a pause, collections cost nothing, however many there are.
+            // Without a pause, collections have no cost, however many there are.
             Some(memory_mb)
                 if garbage.pause_ms > 0.0 && host.base_mb >= garbage.collect_at * memory_mb => report.add(
                 &format!("{path}.collect_at"),
@@ -252,7 +252,7 @@ fn check_amount(path: &str, amount: Option<&Amount>, report: &mut Report) {
     if let Some(amount) = amount {
         let mut part = Vec::new();
         amount.0.validate(&mut part);
-        // A plain number is written without `constant.ms`.
+        // A scalar is written without `constant.ms`.
         for (inner, _) in &mut part {
             if inner == "constant.ms" {
                 inner.clear();
@@ -262,7 +262,7 @@ fn check_amount(path: &str, amount: Option<&Amount>, report: &mut Report) {
     }
 }
 
-/// A profile of what happens to visits; what happens to connections belongs to mock detectors.
+/// Checks a profile of faults of visits; faults of connections belong to mock detectors.
 fn check_faults(path: &str, profile: &Profile, report: &mut Report) {
     let mut part = Vec::new();
     profile.validate(&mut part);
@@ -295,7 +295,7 @@ fn check_faults(path: &str, profile: &Profile, report: &mut Report) {
     }
 }
 
-/// Blocks that belong to one kind.
+/// Checks fields that only one kind of component has.
 fn check_kind(path: &str, component: &Component, report: &mut Report) {
     let kind = component.kind;
     for (field, owner, set) in [

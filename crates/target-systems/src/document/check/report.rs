@@ -1,12 +1,12 @@
-//! Collecting what is wrong with a document, each error with its path.
+//! Collects the errors of a document, each with its path.
 
 use live_config::ConfigErrors;
 use live_config::read::nearest;
 
-/// A time in a file is at most a year.
+/// Maximum time in a file: a year.
 const MOST_MS: f64 = 31_536_000_000.0;
 
-/// Where errors go.
+/// The errors found so far.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     errors: ConfigErrors,
@@ -35,7 +35,7 @@ impl Report {
         }
     }
 
-    /// A share of something that is not nothing: above 0, up to 1.
+    /// A share above 0, up to 1.
     pub fn share_above_0(&mut self, path: &str, value: f64) {
         self.above_up_to(path, value, 1.0);
     }
@@ -62,7 +62,7 @@ impl Report {
         }
     }
 
-    /// A finite number above zero, where there is one.
+    /// A finite number above zero, if there is one.
     pub fn positive(&mut self, path: &str, value: Option<f64>) {
         if let Some(value) = value
             && (!value.is_finite() || value <= 0.0)
@@ -82,7 +82,7 @@ impl Report {
         }
     }
 
-    /// A time of at least so many milliseconds, at most a year.
+    /// A time with this minimum in milliseconds, at most a year.
     pub fn ms_at_least(&mut self, path: &str, value: f64, least: f64) {
         self.between(path, value, least..=MOST_MS);
     }
@@ -101,14 +101,14 @@ impl Report {
         }
     }
 
-    /// A status of an answer that failed.
+    /// A status of a failed response.
     pub fn failure_status(&mut self, path: &str, status: u16) {
         if !(400..=599).contains(&status) {
             self.add(path, format!("{status} is not a status from 400 to 599"));
         }
     }
 
-    /// A status of an answer that went well.
+    /// A status of a successful response.
     pub fn answer_status(&mut self, path: &str, status: u16) {
         if !(200..=399).contains(&status) {
             let hint = "is not a status from 200 to 399; failures are steps";
@@ -116,7 +116,7 @@ impl Report {
         }
     }
 
-    /// A name that has to be one of those; false when it is not.
+    /// A name that has to be one of these; returns false otherwise.
     pub fn known<'a>(
         &mut self,
         path: &str,
@@ -137,7 +137,7 @@ impl Report {
         false
     }
 
-    /// A name that things are called by in paths, metrics and labels.
+    /// A name for use in paths, metrics and labels.
     pub fn name(&mut self, path: &str, name: &str) {
         if !super::super::expression::is_name(name) || name.len() > 64 {
             self.add(
