@@ -24,9 +24,9 @@ impl Fences {
     }
 }
 
-/// Median ± `factor` · 1.4826 · MAD. Holds up to half of the values being outliers. Source: Iglewicz and
-/// Hoaglin (1993), who recommend 3.5. Of a sample in which more than half of the values are equal every
-/// other value is an outlier.
+/// Median ± `factor` · 1.4826 · MAD. Valid with up to half of the values being outliers. Source: Iglewicz and
+/// Hoaglin (1993), who recommend 3.5. In a sample with more than half of the values equal, every other value
+/// is an outlier.
 ///
 /// # Errors
 /// `Empty`, `NotFinite`, `OutOfRange` for a factor that is not above 0.

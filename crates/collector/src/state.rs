@@ -151,7 +151,7 @@ impl State {
         })
     }
 
-    /// What a runner measured.
+    /// Adds the measurements of a runner.
     ///
     /// # Errors
     /// It is not part of the run, or its push is not valid.

@@ -137,7 +137,7 @@ mod tests {
         }
         assert_eq!((readers.dropped(), idle.is_cancelled()), (1, true));
         assert!(!awake.is_cancelled() && !readers.is_empty());
-        // What waited for it is no more than what fits.
+        // The queue holds no more than its capacity.
         assert_eq!(kept.len(), WAITING);
     }
 

@@ -109,7 +109,7 @@ impl SharedCache {
         })
     }
 
-    /// Stores an entry that was asked for under these marks, unless it is invalid by now. Does nothing without
+    /// Stores an entry that was requested under these marks, unless it is invalid by now. Does nothing without
     /// Redis.
     pub async fn put(&self, key: &[u8; 32], marks: &Marks, body: &[u8]) {
         let body = self.redis.inner.seal.seal(Place::Cached(key), body);

@@ -91,7 +91,7 @@ async fn a_slow_call_is_hedged_and_the_first_answer_wins() {
             .orchestrate(json!({"content": format!("warm-up {n}")}))
             .await;
     }
-    // The first call hangs; the second one, told apart by its number, is answered.
+    // The first call hangs; the second one, recognised by its number, is answered.
     a.act(Act::StallFirstAttempt);
     let answer = service.orchestrate(json!({"content": "slow"})).await;
     assert_eq!(answer.status, 200, "{}", answer.text);

@@ -196,7 +196,7 @@ pub fn recorded(test: &TestRecord) -> Option<Replay> {
 }
 
 impl Missing {
-    /// `No alert would have told of the fault slow.`
+    /// `No alert would have reported the fault slow, which clients noticed.`
     pub fn sentence(&self) -> String {
         match (&self.fault, &self.judgement) {
             (Some(fault), _) => {

@@ -29,7 +29,7 @@ fn weather() -> impl Strategy<Value = Weather> {
 /// Simulates one window. Returns the most calls in flight.
 fn play(limit: &mut Limit, begun: Instant, weather: Weather) -> u32 {
     let in_flight = ((f64::from(limit.limit()) * weather.used) as u32).max(1);
-    // What that many calls of this length bring in a window, but no more than a test can afford.
+    // The number of calls of this length that end in a window, limited to what a test can afford.
     let count = (u64::from(in_flight) * 1_000 / weather.latency_ms).clamp(1, 200) as u32;
     let lost = (f64::from(count) * weather.lost_share) as u32;
     for n in 1..=count {
