@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// A received request.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct Request {
     /// Method and path.
     pub route: String,
     /// Names in lower case.
@@ -17,7 +17,7 @@ pub struct Asked {
     pub body: Value,
 }
 
-impl Asked {
+impl Request {
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
         let found = headers.find(|(known, _)| known == name);
@@ -28,7 +28,7 @@ impl Asked {
 /// Listens until the test program ends.
 pub struct Captor {
     pub url: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Captor {
@@ -36,31 +36,31 @@ impl Captor {
     pub fn answering(status: u16, body: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
-        let asked = Arc::<Mutex<Vec<Asked>>>::default();
-        let kept = asked.clone();
+        let requests = Arc::<Mutex<Vec<Request>>>::default();
+        let recorded = requests.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let kept = kept.clone();
-                std::thread::spawn(move || serve(stream, &kept, (status, body)));
+                let recorded = recorded.clone();
+                std::thread::spawn(move || serve(stream, &recorded, (status, body)));
             }
         });
-        Self { url, asked }
+        Self { url, requests }
     }
 
     /// The requests so far, in order of arrival.
-    pub fn asked(&self) -> Vec<Asked> {
-        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.clone()
+    pub fn requests(&self) -> Vec<Request> {
+        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.clone()
     }
 }
 
 /// Serves until the client closes the connection.
-fn serve(stream: TcpStream, kept: &Mutex<Vec<Asked>>, (status, body): (u16, &str)) {
+fn serve(stream: TcpStream, requests: &Mutex<Vec<Request>>, (status, body): (u16, &str)) {
     let mut writer = stream.try_clone().expect("a second handle");
     let mut reader = BufReader::new(stream);
-    while let Some(asked) = read(&mut reader) {
-        let mut all = kept.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push(asked);
+    while let Some(request) = read(&mut reader) {
+        let mut all = requests.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(request);
         drop(all);
         let length = body.len();
         let answer = format!(
@@ -72,7 +72,7 @@ fn serve(stream: TcpStream, kept: &Mutex<Vec<Asked>>, (status, body): (u16, &str
     }
 }
 
-fn read(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
+fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     let mut line = String::new();
     reader
         .read_line(&mut line)
@@ -95,7 +95,7 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    Some(Asked {
+    Some(Request {
         route,
         headers,
         body,

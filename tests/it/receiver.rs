@@ -27,7 +27,7 @@ impl Received {
     }
 }
 
-type Answer = dyn Fn(&Received) -> (u16, String) + Send + Sync;
+type Responder = dyn Fn(&Received) -> (u16, String) + Send + Sync;
 
 /// Listens on a free port until the test ends.
 pub struct Receiver {
@@ -41,7 +41,7 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let received = Arc::<Mutex<Vec<Received>>>::default();
-        let (kept, answer): (_, Arc<Answer>) = (received.clone(), Arc::new(answer));
+        let (kept, answer): (_, Arc<Responder>) = (received.clone(), Arc::new(answer));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (kept, answer) = (kept.clone(), answer.clone());
@@ -69,7 +69,7 @@ impl Receiver {
     }
 }
 
-fn serve(stream: TcpStream, kept: &Mutex<Vec<Received>>, answer: &Answer) {
+fn serve(stream: TcpStream, kept: &Mutex<Vec<Received>>, answer: &Responder) {
     let Ok(mut out) = stream.try_clone() else {
         return;
     };

@@ -277,7 +277,7 @@ fn a_second_ctrl_c_waits_for_nothing_and_keeps_what_was_measured() {
         "load",
     );
     test.interrupt();
-    wait_for(|| !captor.asked().is_empty(), "teardown");
+    wait_for(|| !captor.requests().is_empty(), "teardown");
     test.interrupt();
     assert_eq!(test.code(), Some(105));
     let said = std::fs::read_to_string(&stderr).expect("readable");

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::binary::{Ended, sparring};
-use crate::captor::{Asked, Captor};
+use crate::captor::{Captor, Request};
 use crate::k6_diff::find_k6;
 use crate::suite_ends::Running;
 use crate::suite_runs::Bench;
@@ -45,20 +45,20 @@ fn ended(command: &mut Command) -> Ended {
 }
 
 /// The requests of `acso.js` to a server of this test.
-fn operations(variables: &[(&str, &str)]) -> Vec<Asked> {
+fn operations(variables: &[(&str, &str)]) -> Vec<Request> {
     let captor = Captor::answering(200, "{}");
     let mut all = vec![("PERF_BASE_URL", captor.url.as_str())];
     all.extend(variables);
     let ended = run("acso.js", (300, 1), &all);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    captor.asked()
+    captor.requests()
 }
 
-fn bodies(asked: &[Asked]) -> Vec<&Value> {
+fn bodies(asked: &[Request]) -> Vec<&Value> {
     asked.iter().map(|one| &one.body).collect()
 }
 
-fn shares(asked: &[Asked]) -> BTreeMap<&str, f64> {
+fn shares(asked: &[Request]) -> BTreeMap<&str, f64> {
     let mut shares = BTreeMap::new();
     for one in asked {
         *shares.entry(one.route.as_str()).or_default() += 1.0 / asked.len() as f64;
@@ -142,9 +142,9 @@ fn the_mix_of_a_suite_file_is_what_its_script_sends() {
         bench.write("mix.yaml", &suite(tasks));
         let ended = bench.run(&["mix.yaml", "--base-url", &captor.url, "--seed", "5"]);
         assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
-        let asked = captor.asked();
+        let asked = captor.requests();
         // The runner's requests before the load are not part of it.
-        let load: Vec<Asked> = asked
+        let load: Vec<Request> = asked
             .into_iter()
             .filter(|one| one.route.starts_with("POST"))
             .collect();
@@ -163,30 +163,30 @@ fn the_mix_of_a_suite_file_is_what_its_script_sends() {
 }
 
 /// The identity of the orchestrator's script as a caller, and its batches.
-fn caller(variables: &[(&str, &str)]) -> Vec<Asked> {
+fn caller(variables: &[(&str, &str)]) -> Vec<Request> {
     let captor = Captor::answering(200, r#"{"status": "healthy"}"#);
     let mut all = vec![("PERF_BASE_URL", captor.url.as_str())];
     all.extend(variables);
     let ended = run("orchestration_load.js", (60, 6), &all);
     assert!(ended.code.is_some(), "{}", ended.stderr);
     let posts = captor
-        .asked()
+        .requests()
         .into_iter()
         .filter(|one| one.route.starts_with("POST"));
-    let posts: Vec<Asked> = posts.collect();
+    let posts: Vec<Request> = posts.collect();
     assert!(posts.len() > 10, "{}", ended.stderr);
     posts
 }
 
 /// The requests of a call, a single one or a batch.
-fn requests(asked: &Asked) -> Vec<&Value> {
+fn requests(asked: &Request) -> Vec<&Value> {
     match asked.body["requests"].as_array() {
         Some(batch) => batch.iter().collect(),
         None => vec![&asked.body],
     }
 }
 
-fn batch_sizes(posts: &[Asked]) -> Vec<usize> {
+fn batch_sizes(posts: &[Request]) -> Vec<usize> {
     let batches = posts
         .iter()
         .filter_map(|one| one.body["requests"].as_array());

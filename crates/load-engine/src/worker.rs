@@ -37,7 +37,7 @@ pub(crate) enum Command {
         value: f64,
     },
     /// Confirm that the thread still processes commands.
-    Answer(oneshot::Sender<()>),
+    Ping(oneshot::Sender<()>),
     /// Hand over the gathered samples.
     Flush(oneshot::Sender<Delta>),
 }
@@ -167,7 +167,7 @@ impl Worker {
     /// Abandons the thread if it does not respond within [`PATIENCE`].
     pub(crate) async fn leave_if_silent(&self) {
         let _asking = self.asking.lock().await;
-        if timeout(PATIENCE, self.ask(Command::Answer)).await.is_err() {
+        if timeout(PATIENCE, self.ask(Command::Ping)).await.is_err() {
             self.left.cancel();
         }
     }
@@ -235,7 +235,7 @@ async fn serve<P: Program>(
                         Ok(mut vu) => vu.handle_summary(call).await,
                         Err(error) => SummaryReturn::of_no_call(Err(error)),
                     };
-                    let _ = reply.send(done); // the asker gives up only when the run ends
+                    let _ = reply.send(done); // the caller stops waiting only when the run ends
                 });
             }
             Command::Record {
@@ -247,7 +247,7 @@ async fn serve<P: Program>(
                 let tags = recorder.extend(&recorder.root(), &pairs);
                 recorder.record(metric, &tags, now(), value);
             }
-            Command::Answer(reply) => {
+            Command::Ping(reply) => {
                 let _ = reply.send(()); // ignored without a receiver
             }
             Command::Flush(reply) => {
@@ -269,7 +269,7 @@ async fn run_function<P: Program>(program: Arc<P>, context: VuContext, call: Cal
                 Ok(mut vu) => vu.setup(interrupt).await,
                 Err(error) => Err(error),
             };
-            let _ = reply.send(done); // the asker gives up only when the run ends
+            let _ = reply.send(done); // the caller stops waiting only when the run ends
         }
         Call::Teardown {
             data,
@@ -281,7 +281,7 @@ async fn run_function<P: Program>(program: Arc<P>, context: VuContext, call: Cal
                 Ok(mut vu) => vu.teardown(data, interrupt).await,
                 Err(error) => Err(error),
             };
-            let _ = reply.send(done); // the asker gives up only when the run ends
+            let _ = reply.send(done); // the caller stops waiting only when the run ends
         }
     }
 }
@@ -296,7 +296,7 @@ async fn make<P: Program>(
     let vu = match program.make_vu(context).await {
         Ok(vu) => vu,
         Err(error) => {
-            let _ = reply.send(Err(error)); // the asker gives up only when the run ends
+            let _ = reply.send(Err(error)); // the caller stops waiting only when the run ends
             return;
         }
     };

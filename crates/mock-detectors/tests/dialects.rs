@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-struct Answer {
+struct Response {
     status: u16,
     head: String,
     body: Value,
 }
 
-impl Answer {
+impl Response {
     fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines
@@ -32,7 +32,7 @@ async fn start(dialect: Dialect, profile: Value) -> Fleet {
     Fleet::start([config]).await.expect("a free port")
 }
 
-async fn send(fleet: &Fleet, line: &str, headers: &str, body: &str) -> Answer {
+async fn send(fleet: &Fleet, line: &str, headers: &str, body: &str) -> Response {
     let mut stream = TcpStream::connect(fleet.address("mock").expect("started"))
         .await
         .expect("up");
@@ -51,7 +51,7 @@ async fn send(fleet: &Fleet, line: &str, headers: &str, body: &str) -> Answer {
         .and_then(|code| code.parse().ok())
         .expect("a status");
     let body = serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned()));
-    Answer {
+    Response {
         status,
         head: head.to_owned(),
         body,

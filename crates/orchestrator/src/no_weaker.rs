@@ -151,7 +151,7 @@ impl World {
                 break;
             }
         }
-        let missing = || told(Err(Failure::NotNeeded), From::Asked);
+        let missing = || told(Err(Failure::NotNeeded), From::OwnCall);
         called
             .into_iter()
             .map(|call| call.unwrap_or_else(missing))
@@ -161,20 +161,20 @@ impl World {
     fn call(&self, plan: &Plan, place: usize, luck: &RandomEvents) -> Called {
         let one = &plan.selected[place];
         if one.detector.is_none() {
-            return told(Err(Failure::Unknown), From::Asked);
+            return told(Err(Failure::Unknown), From::OwnCall);
         }
         let number = self.number(&one.name).expect("registered");
         if luck.unlucky[number]
             && let Some(failure) = misfortune(plan, place)
         {
-            return told(Err(failure), From::Asked);
+            return told(Err(failure), From::OwnCall);
         }
         match &self.said[number] {
-            ScriptedAnswer::Fresh(answer) => told(Ok(answer.clone()), From::Asked),
+            ScriptedAnswer::Fresh(answer) => told(Ok(answer.clone()), From::OwnCall),
             ScriptedAnswer::Stale(answer) => {
                 told(Ok(answer.clone()), From::Stale(Duration::from_secs(9)))
             }
-            ScriptedAnswer::Nothing(failure) => told(Err(*failure), From::Asked),
+            ScriptedAnswer::Nothing(failure) => told(Err(*failure), From::OwnCall),
         }
     }
 

@@ -32,21 +32,21 @@ fn serve(stream: TcpStream) -> Option<()> {
         let request = read(&mut reader)?;
         let path = request.target.trim_start_matches('/').to_owned();
         match answer(&path, number, &request) {
-            Answer::Keep(bytes) => writer.write_all(&bytes).ok()?,
-            Answer::Close(bytes) => {
+            Response::Keep(bytes) => writer.write_all(&bytes).ok()?,
+            Response::Close(bytes) => {
                 writer.write_all(&bytes).ok()?;
                 return None;
             }
-            Answer::Reset => {
+            Response::Reset => {
                 reset(&writer);
                 return None;
             }
-            Answer::Turn => {
+            Response::Turn => {
                 writer.shutdown(Shutdown::Write).ok()?;
                 thread::sleep(Duration::from_millis(300));
                 return None;
             }
-            Answer::Hang => thread::sleep(Duration::from_secs(20)),
+            Response::Hang => thread::sleep(Duration::from_secs(20)),
         }
     }
     None
@@ -85,7 +85,7 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     })
 }
 
-enum Answer {
+enum Response {
     Keep(Vec<u8>),
     Close(Vec<u8>),
     Reset,
@@ -102,14 +102,14 @@ fn ok(headers: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-fn answer(path: &str, number: u32, request: &Request) -> Answer {
-    let close = |text: &str| Answer::Close(text.as_bytes().to_vec());
-    let keep = |text: &str| Answer::Keep(text.as_bytes().to_vec());
+fn answer(path: &str, number: u32, request: &Request) -> Response {
+    let close = |text: &str| Response::Close(text.as_bytes().to_vec());
+    let keep = |text: &str| Response::Keep(text.as_bytes().to_vec());
     match path {
-        "reset" => Answer::Reset,
-        "close" => Answer::Close(Vec::new()),
-        "hang" => Answer::Hang,
-        "deaf" => Answer::Turn,
+        "reset" => Response::Reset,
+        "close" => Response::Close(Vec::new()),
+        "hang" => Response::Hang,
+        "deaf" => Response::Turn,
         "short" => close("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"),
         "half-head" => close("HTTP/1.1 200 OK\r\nContent-Le"),
         "garbage" => close("SSH-2.0-OpenSSH_9\r\n\r\n"),
@@ -128,8 +128,8 @@ fn answer(path: &str, number: u32, request: &Request) -> Answer {
             close("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
         }
         "no-reason" => keep("HTTP/1.1 299\r\nContent-Length: 0\r\n\r\n"),
-        "not-gzip" => Answer::Keep(ok("Content-Encoding: gzip\r\n", "plain text")),
-        "multi" => Answer::Keep(ok(
+        "not-gzip" => Response::Keep(ok("Content-Encoding: gzip\r\n", "plain text")),
+        "multi" => Response::Keep(ok(
             "x-multi: a\r\nX-MULTI: b\r\nSet-Cookie: one=1; Path=/\r\nSet-Cookie: two=2; HttpOnly; Max-Age=60\r\n",
             "",
         )),
@@ -139,9 +139,9 @@ fn answer(path: &str, number: u32, request: &Request) -> Answer {
             keep("HTTP/1.1 302 Found\r\nLocation: http://[::1\r\nContent-Length: 0\r\n\r\n")
         }
         "no-location" => keep("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"),
-        "number" => Answer::Keep(ok("", &number.to_string())),
+        "number" => Response::Keep(ok("", &number.to_string())),
         "digest" => digest(request),
-        _ => Answer::Keep(ok(
+        _ => Response::Keep(ok(
             "Content-Type: text/plain\r\n",
             &format!(
                 "{} {}\n{}\n{}",
@@ -155,14 +155,14 @@ fn answer(path: &str, number: u32, request: &Request) -> Answer {
 }
 
 /// Asks for a digest once, then returns the received parameters.
-fn digest(request: &Request) -> Answer {
+fn digest(request: &Request) -> Response {
     let authorization = request
         .head
         .lines()
         .find_map(|line| line.strip_prefix("Authorization: Digest "));
     let Some(authorization) = authorization else {
         let text = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\", opaque=\"o\"\r\nContent-Length: 2\r\n\r\nno";
-        return Answer::Keep(text.as_bytes().to_vec());
+        return Response::Keep(text.as_bytes().to_vec());
     };
     let mut names: Vec<&str> = authorization
         .split(',')
@@ -170,7 +170,7 @@ fn digest(request: &Request) -> Answer {
         .map(str::trim)
         .collect();
     names.sort_unstable();
-    Answer::Keep(ok("", &names.join(" ")))
+    Response::Keep(ok("", &names.join(" ")))
 }
 
 /// Closes so that the other side sees "connection reset by peer".

@@ -39,17 +39,17 @@ pub enum ClientError {
     /// The run rejected the request.
     #[error("{title}: {detail}")]
     Refused {
-        /// What failed.
+        /// The failed operation.
         title: String,
         /// The reason.
         detail: String,
     },
     /// The response is not one of this API.
     #[error("{address} does not answer like a k6 REST API: {why}")]
-    Answer {
+    Response {
         /// The address of the server.
         address: String,
-        /// What is wrong with it.
+        /// The error of the response.
         why: String,
     },
     /// Neither number was given.
@@ -136,7 +136,7 @@ impl Client {
             .map_err(|_| failed(format!("no answer within {} s", PATIENCE.as_secs())))?
             .map_err(failed)?;
         let answer: Value =
-            serde_json::from_slice(&answer).map_err(|error| ClientError::Answer {
+            serde_json::from_slice(&answer).map_err(|error| ClientError::Response {
                 address: self.address.clone(),
                 why: error.to_string(),
             })?;

@@ -28,13 +28,13 @@ pub(crate) async fn start_with(profile: Value, listener: Listener) -> Fleet {
 
 /// A detector's response.
 #[derive(Debug, Clone)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: hyper::HeaderMap,
     pub(crate) body: Value,
 }
 
-impl Answer {
+impl Response {
     /// The pairs of the decision header.
     pub(crate) fn decision(&self) -> HashMap<String, String> {
         let header = self.headers["x-sparring-decision"].to_str().expect("ASCII");
@@ -70,7 +70,7 @@ impl Client {
         line: &str,
         headers: &[(&str, &str)],
         body: Vec<u8>,
-    ) -> Answer {
+    ) -> Response {
         let (method, path) = line.split_once(' ').expect("a method and a path");
         let mut request = Request::builder()
             .method(method)
@@ -91,7 +91,7 @@ impl Client {
             .to_bytes();
         let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
         let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| text());
-        Answer {
+        Response {
             status,
             headers,
             body,
@@ -99,17 +99,17 @@ impl Client {
     }
 
     /// `POST /detect` under a key.
-    pub(crate) async fn detect(&mut self, key: &str) -> Answer {
+    pub(crate) async fn detect(&mut self, key: &str) -> Response {
         let body = json!({ "content": "mail ada@example.org" }).to_string();
         self.send("POST /detect", &[("x-request-id", key)], body.into())
             .await
     }
 
-    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+    pub(crate) async fn get(&mut self, path: &str) -> Response {
         self.send(&format!("GET {path}"), &[], Vec::new()).await
     }
 
-    pub(crate) async fn patch(&mut self, query: &str, patch: Value) -> Answer {
+    pub(crate) async fn patch(&mut self, query: &str, patch: Value) -> Response {
         let line = format!("PATCH /__admin/profile{query}");
         self.send(&line, &[], patch.to_string().into()).await
     }

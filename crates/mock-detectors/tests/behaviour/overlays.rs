@@ -5,12 +5,12 @@ use std::time::Duration;
 use mock_detectors::Fleet;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Client, start};
+use crate::client::{Client, Response, start};
 
 /// Longer than any wait of a test, shorter than a test's time limit.
 const LONG: &str = "?ttl_ms=600000";
 
-async fn lay(client: &mut Client, name: &str, query: &str, patch: Value) -> Answer {
+async fn lay(client: &mut Client, name: &str, query: &str, patch: Value) -> Response {
     let line = format!("PUT /__admin/overlays/{name}{query}");
     client.send(&line, &[], patch.to_string().into()).await
 }

@@ -45,7 +45,7 @@ pub async fn call(context: &Context, detector: &Detector, required: bool) -> Cal
         attempts: log.attempts,
         timeline: log.timeline,
         hedged: log.hedged,
-        source: Source::Asked,
+        source: Source::OwnCall,
     }
 }
 

@@ -27,11 +27,11 @@ pub struct Called {
 pub enum Source {
     /// This request's own call.
     #[default]
-    Asked,
+    OwnCall,
     /// A concurrent request's call.
     Shared,
     /// A cached answer that is fresh, with its age.
-    Kept(Duration),
+    Cached(Duration),
     /// A stale answer that is used while the breaker is open, with its age.
     Stale(Duration),
 }
@@ -62,12 +62,12 @@ impl Called {
             duration: Duration::ZERO,
             attempts: 0,
             hedged: false,
-            source: Source::Asked,
+            source: Source::OwnCall,
         }
     }
 
     /// A cached answer; `epoch` is the arrival of the request.
-    pub fn kept(
+    pub fn cached(
         epoch: Instant,
         detector: &Arc<str>,
         answer: AttestedAnswer,
@@ -92,7 +92,7 @@ impl Called {
 
     /// The same outcome for a later request, with its age.
     pub fn again(self, age: Duration) -> Self {
-        self.from(Source::Kept(age))
+        self.from(Source::Cached(age))
     }
 
     fn from(mut self, source: Source) -> Self {
@@ -103,14 +103,14 @@ impl Called {
 
     /// Whether this request made the call.
     pub fn is_first_hand(&self) -> bool {
-        self.source == Source::Asked
+        self.source == Source::OwnCall
     }
 
     /// The age of the answer.
     pub fn age(&self) -> Duration {
         match self.source {
-            Source::Asked | Source::Shared => Duration::ZERO,
-            Source::Kept(age) | Source::Stale(age) => age,
+            Source::OwnCall | Source::Shared => Duration::ZERO,
+            Source::Cached(age) | Source::Stale(age) => age,
         }
     }
 
@@ -127,9 +127,9 @@ impl Source {
     /// Its name in timelines and metrics.
     pub fn name(self) -> Option<&'static str> {
         match self {
-            Self::Asked => None,
+            Self::OwnCall => None,
             Self::Shared => Some("shared"),
-            Self::Kept(_) => Some("hit"),
+            Self::Cached(_) => Some("hit"),
             Self::Stale(_) => Some("stale"),
         }
     }

@@ -120,12 +120,12 @@ async fn ask(context: &Arc<Context>, place: usize, one: &Selected, stale_weight:
         None => call(context, detector, one.required).await,
         Some((answers, asked)) => {
             let key = asked.key(place, detector.instance);
-            let mut called = kept_or_shared(context, detector, one.required, &key).await;
+            let mut called = cached_or_shared(context, detector, one.required, &key).await;
             if stale_weight > 0.0
                 && matches!(called.outcome, Err(Failure::Breaker(_)))
                 && let Some((answer, age)) = answers.stale(&key)
             {
-                called = Called::kept(
+                called = Called::cached(
                     context.started,
                     detector.name.text(),
                     answer,
@@ -143,7 +143,7 @@ async fn ask(context: &Arc<Context>, place: usize, one: &Selected, stale_weight:
 }
 
 /// A cached answer, or that of a call in progress, or that of a new call.
-async fn kept_or_shared(
+async fn cached_or_shared(
     context: &Arc<Context>,
     detector: &Arc<Detector>,
     required: bool,
@@ -153,11 +153,11 @@ async fn kept_or_shared(
         return Box::pin(call(context, detector, required)).await;
     };
     if let Some((answer, age)) = answers.fresh(key) {
-        return Called::kept(
+        return Called::cached(
             context.started,
             detector.name.text(),
             answer,
-            Source::Kept(age),
+            Source::Cached(age),
         );
     }
     let started = Instant::now();

@@ -10,13 +10,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::detector::{Act, Detector};
-use crate::service::{Answer, Service, config, settings, start};
+use crate::service::{Response, Service, config, settings, start};
 
-async fn put(service: &Service, path: &str, body: &Value) -> Answer {
+async fn put(service: &Service, path: &str, body: &Value) -> Response {
     service.send(Method::PUT, path, &[], body.to_string()).await
 }
 
-async fn delete(service: &Service, path: &str) -> Answer {
+async fn delete(service: &Service, path: &str) -> Response {
     service.send(Method::DELETE, path, &[], "").await
 }
 

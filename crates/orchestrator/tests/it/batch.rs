@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::detector::{Act, Detector};
-use crate::service::{Answer, Service, config, request, settings, start};
+use crate::service::{Response, Service, config, request, settings, start};
 
 #[tokio::test]
 async fn every_entry_keeps_its_place_and_fails_independently() {
@@ -58,7 +58,7 @@ async fn a_batch_has_one_to_a_hundred_entries() {
     );
 }
 
-async fn keyed(service: &Service, path: &str, body: &Value) -> Answer {
+async fn keyed(service: &Service, path: &str, body: &Value) -> Response {
     let headers = [
         ("content-type", "application/json"),
         ("idempotency-key", "k"),

@@ -15,7 +15,7 @@ use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::detector::{Act, Detector};
-use crate::service::{Answer, Service, config, request, settings, settings_at, start};
+use crate::service::{Response, Service, config, request, settings, settings_at, start};
 
 const CANARY: &str = "canary-5f1d";
 
@@ -29,7 +29,7 @@ impl Told {
         all.push((what.into(), text.into()));
     }
 
-    fn answer(&self, what: &str, answer: &Answer) {
+    fn answer(&self, what: &str, answer: &Response) {
         self.note(
             what,
             format!("{} {:?} {}", answer.status, answer.headers, answer.text),
@@ -121,7 +121,7 @@ async fn served(
     (start(config).await, running)
 }
 
-async fn until_ended(service: &Service, accepted: &Answer, told: &Told) -> String {
+async fn until_ended(service: &Service, accepted: &Response, told: &Told) -> String {
     let place = accepted.header("location").to_owned();
     for _ in 0..1_000 {
         let status = service.get(&place).await;

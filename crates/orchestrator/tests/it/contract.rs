@@ -28,9 +28,9 @@ use orchestrator::config::{ApiKey, AuthMode};
 use serde_json::{Value, json};
 
 use crate::detector::{Act, Detector};
-use crate::service::{Answer, Service, config, request, settings, settings_at, start};
+use crate::service::{Response, Service, config, request, settings, settings_at, start};
 
-pub async fn send(service: &Service, headers: &[(&str, &str)], body: &Value) -> Answer {
+pub async fn send(service: &Service, headers: &[(&str, &str)], body: &Value) -> Response {
     let body = body.to_string();
     service
         .send(Method::POST, "/orchestrate", headers, body)

@@ -5,7 +5,7 @@ use orchestrator::config::{DetectorSettings, OnFailure};
 use serde_json::{Value, json};
 
 use crate::detector::{Act, Detector};
-use crate::service::{Answer, Service, config, request, settings, start};
+use crate::service::{Response, Service, config, request, settings, start};
 
 const EVIL: Act = Act::Find("evil", 0.9);
 const FMS: &str = "/api/v2/text/detection/content";
@@ -35,7 +35,7 @@ async fn policy(service: &Service, body: Value) {
     assert_eq!(put.status, 200, "{}", put.text);
 }
 
-fn reasons(answer: &Answer) -> String {
+fn reasons(answer: &Response) -> String {
     answer.json["verdict_reasons"].to_string()
 }
 
@@ -261,7 +261,7 @@ async fn the_fms_endpoint_returns_required_findings_and_hides_none_that_block() 
         let service = &service;
         async move { service.post(FMS, &body).await }
     };
-    let found = |answer: &Answer| -> Vec<String> {
+    let found = |answer: &Response| -> Vec<String> {
         let list = answer.json["detections"].as_array().expect("a list");
         let ids = list
             .iter()

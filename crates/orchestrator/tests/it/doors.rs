@@ -7,7 +7,7 @@ use orchestrator::config::{ApiKey, AuthMode};
 use serde_json::{Value, json};
 
 use crate::detector::{Act, Detector};
-use crate::service::{Answer, Service, config, request, settings, start};
+use crate::service::{Response, Service, config, request, settings, start};
 
 /// Every operation and its scope; `None` means open to all.
 const DOORS: [(&str, &str, Option<&str>); 29] = [
@@ -216,13 +216,13 @@ impl Two {
         }
     }
 
-    async fn send(&self, key: &str, method: Method, path: &str, body: &Value) -> Answer {
+    async fn send(&self, key: &str, method: Method, path: &str, body: &Value) -> Response {
         let headers = [("x-api-key", key), ("content-type", "application/json")];
         let body = body.to_string();
         self.service.send(method, path, &headers, body).await
     }
 
-    async fn keyed(&self, key: &str, body: &Value) -> Answer {
+    async fn keyed(&self, key: &str, body: &Value) -> Response {
         let headers = [("x-api-key", key), ("idempotency-key", "same")];
         let body = body.to_string();
         self.service

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::contract::send;
 use crate::detector::{Act, Detector};
-use crate::service::{Answer, Service, config, request, settings, start};
+use crate::service::{Response, Service, config, request, settings, start};
 
 /// A service that can return each error of the contract.
 async fn troubled(folder: &std::path::Path) -> (Service, Vec<Detector>) {
@@ -198,7 +198,7 @@ async fn every_error_has_its_status_code_and_retryability() {
     }
 }
 
-fn check_error(answer: &Answer, (status, code, retryable): (u16, &str, bool)) {
+fn check_error(answer: &Response, (status, code, retryable): (u16, &str, bool)) {
     assert_eq!(answer.status, status, "{code}: {}", answer.text);
     assert_eq!(answer.json["error_code"], code, "{}", answer.text);
     assert_eq!(answer.json["retryable"], retryable, "{code}");

@@ -9,7 +9,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::detector::{Act, Detector};
-use crate::service::{Answer, config, request, settings, start};
+use crate::service::{Response, config, request, settings, start};
 use orchestrator::mutate::{Mutator, cases, seed};
 
 /// The number of concurrent bodies.
@@ -91,7 +91,7 @@ fn doors() -> Vec<(Method, &'static str, &'static str, Vec<Value>)> {
 
 /// The problem of a response, if any: it must be described, not be a server failure, and errors must have a
 /// message.
-fn fault(operation: &Value, answer: &Answer) -> Option<String> {
+fn fault(operation: &Value, answer: &Response) -> Option<String> {
     let status = answer.status.to_string();
     if operation["responses"][&status].is_null() {
         return Some(format!("{status} is not described"));

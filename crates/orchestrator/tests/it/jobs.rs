@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::detector::{Act, Detector};
-use crate::service::{Answer, Service, config, request, settings, start};
+use crate::service::{Response, Service, config, request, settings, start};
 
 fn durable(detector: &Detector, folder: &Path) -> Config {
     let mut config = config(vec![settings("a", detector)]);
@@ -24,7 +24,7 @@ fn folder() -> TempDir {
 }
 
 /// Polls until the job has ended; fails the test after ten seconds.
-async fn ended(service: &Service, answer: &Answer) -> Value {
+async fn ended(service: &Service, answer: &Response) -> Value {
     assert_eq!(answer.status, 202, "{}", answer.text);
     let place = answer.header("location").to_owned();
     for _ in 0..1_000 {
@@ -193,7 +193,7 @@ async fn a_job_takes_over_a_run_even_without_sharing() {
     }
 }
 
-async fn keyed(service: &Service, key: &str, body: &Value) -> Answer {
+async fn keyed(service: &Service, key: &str, body: &Value) -> Response {
     let headers = [("idempotency-key", key)];
     service
         .send(Method::POST, "/orchestrate", &headers, body.to_string())

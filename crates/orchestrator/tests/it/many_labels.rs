@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::detector::{Act, Detector};
-use crate::service::{Answer, Service, config, request, settings, start};
+use crate::service::{Response, Service, config, request, settings, start};
 
 const LABELS: usize = 9_000;
 
@@ -22,7 +22,7 @@ fn stuffed(prefix: &str, labels: usize, evil: Option<f64>) -> Act {
     Act::Body(body.to_string())
 }
 
-async fn ask(service: &Service, more: Value) -> Answer {
+async fn ask(service: &Service, more: Value) -> Response {
     let headers = [("x-request-id", "many")];
     let body = request(more).to_string();
     service

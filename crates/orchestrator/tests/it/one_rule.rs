@@ -4,17 +4,17 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::detector::{Act, Detector};
-use crate::service::{Answer, Service, config, settings, settings_at, start};
+use crate::service::{Response, Service, config, settings, settings_at, start};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
-async fn put(service: &Service, path: &str, body: &Value) -> Answer {
+async fn put(service: &Service, path: &str, body: &Value) -> Response {
     service
         .send(Method::PUT, path, &[JSON], body.to_string())
         .await
 }
 
-async fn delete(service: &Service, name: &str) -> Answer {
+async fn delete(service: &Service, name: &str) -> Response {
     let path = format!("/detectors/{name}");
     service
         .send(Method::DELETE, &path, &[], String::new())

@@ -8,7 +8,7 @@ use orchestrator::config::OnFailure;
 use serde_json::{Value, json};
 
 use crate::detector::{Act, Detector};
-use crate::service::{Answer, Service, config, settings, start};
+use crate::service::{Response, Service, config, settings, start};
 
 /// As many fan-outs at once as `limit`, fixed, and a queue.
 fn bounded(mut config: Config, limit: u32, queue: usize) -> Config {
@@ -23,7 +23,7 @@ fn slowly(ms: u64) -> Act {
     Act::Slow(Duration::from_millis(ms), Box::new(Act::Clean))
 }
 
-async fn flood(service: &Service, count: usize, more: Value) -> Vec<Answer> {
+async fn flood(service: &Service, count: usize, more: Value) -> Vec<Response> {
     let requests = (0..count).map(|n| {
         let mut body = more.clone();
         body["content"] = json!(format!("{more} {n}"));
@@ -32,7 +32,7 @@ async fn flood(service: &Service, count: usize, more: Value) -> Vec<Answer> {
     join_all(requests).await
 }
 
-fn with_status(answers: &[Answer], status: u16) -> usize {
+fn with_status(answers: &[Response], status: u16) -> usize {
     answers.iter().filter(|it| it.status == status).count()
 }
 
@@ -103,7 +103,7 @@ async fn critical_requests_are_rejected_last() {
         6,
         "all critical ones were done"
     );
-    let shed = |answers: &[Answer]| with_status(answers, 503) as f64 / answers.len() as f64;
+    let shed = |answers: &[Response]| with_status(answers, 503) as f64 / answers.len() as f64;
     assert!(
         shed(&low) >= shed(&normal),
         "low {} normal {}",
@@ -161,7 +161,7 @@ async fn a_brown_out_leaves_out_the_least_valuable_detectors_before_requests_are
             assert!(!skipped("heavy") || skipped("middle"), "{}", answer.text);
             assert!(!skipped("middle") || skipped("light"), "{}", answer.text);
         }
-        let coverage = |it: &Answer| it.json["coverage_achieved"].as_f64().expect("a number");
+        let coverage = |it: &Response| it.json["coverage_achieved"].as_f64().expect("a number");
         let mean = answers.iter().map(coverage).sum::<f64>() / wave as f64;
         coverages.push(mean);
     }
@@ -193,7 +193,7 @@ async fn at_least_one_detector_is_always_asked() {
     config.sla.normal = Duration::from_secs(20);
     let service = start(config).await;
     let answers = flood(&service, 21, json!({})).await;
-    let succeeded = |it: &Answer| it.json["detectors_succeeded"].as_u64().expect("a number");
+    let succeeded = |it: &Response| it.json["detectors_succeeded"].as_u64().expect("a number");
     assert!(answers.iter().all(|it| succeeded(it) >= 1));
 }
 

@@ -103,7 +103,7 @@ async fn the_timeline_distinguishes_stalled_connects_and_heads_and_shows_hedges_
     }
     hedged.act(Act::StallFirstAttempt);
     let answer = service.orchestrate(json!({})).await;
-    let part = |answer: &crate::service::Answer, name: &str| {
+    let part = |answer: &crate::service::Response, name: &str| {
         let all = answer.json["timeline"].as_array().expect("a list").clone();
         let found = all.into_iter().find(|it| it["detector"] == name);
         found.expect("a part of this detector")

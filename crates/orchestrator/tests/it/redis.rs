@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::detector::{Act, Detector};
-use crate::service::{Answer, Service, config, request, settings, start};
+use crate::service::{Response, Service, config, request, settings, start};
 use job_store::testing::redis_server::Server;
 
 /// Longer than any wait of a test.
@@ -45,7 +45,7 @@ async fn replica(detector: &Detector, redis: &Server, change: impl FnOnce(&mut C
 }
 
 impl Replica {
-    async fn keyed(&self, key: &str, body: &Value) -> Answer {
+    async fn keyed(&self, key: &str, body: &Value) -> Response {
         let headers = [
             ("content-type", "application/json"),
             ("idempotency-key", key),

@@ -8,14 +8,14 @@ use job_store::rate_limit::{self, Quota};
 use serde_json::{Value, json};
 
 use crate::detector::{Act, Detector};
-use crate::service::{Answer, Service, config, request, settings, settings_at, start};
+use crate::service::{Response, Service, config, request, settings, settings_at, start};
 
 /// Two detectors, of which `b` has failed, and the partial answer.
 struct Begun {
     service: Service,
     a: Detector,
     b: Detector,
-    partial: Answer,
+    partial: Response,
 }
 
 impl Begun {
@@ -42,7 +42,7 @@ impl Begun {
         }
     }
 
-    async fn resume(&self) -> Answer {
+    async fn resume(&self) -> Response {
         let token = &self.partial.json["resume_token"];
         let body = json!({"resume_token": token, "content": "hello", "tenant_id": "t"});
         self.service.post("/orchestrate/resume", &body).await

@@ -6,11 +6,11 @@ use http::Method;
 use serde_json::json;
 
 use crate::detector::{Act, Detector};
-use crate::service::{Answer, Service, config, settings, start};
+use crate::service::{Response, Service, config, settings, start};
 
 const OPEN_METRICS: &str = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5";
 
-async fn scrape(service: &Service, accept: &str) -> Answer {
+async fn scrape(service: &Service, accept: &str) -> Response {
     let headers = [("accept", accept)];
     service.send(Method::GET, "/metrics", &headers, "").await
 }

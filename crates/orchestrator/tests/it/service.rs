@@ -28,14 +28,14 @@ pub struct Service {
 
 /// A response of the service.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub headers: HeaderMap,
     pub text: String,
     pub json: Value,
 }
 
-impl Answer {
+impl Response {
     pub fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
@@ -118,7 +118,7 @@ impl Service {
         path: &str,
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
-    ) -> Answer {
+    ) -> Response {
         let uri = format!("http://{}{path}", self.address);
         let mut request = Request::builder().method(method).uri(uri);
         for (name, value) in headers {
@@ -129,7 +129,7 @@ impl Service {
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a whole body").to_bytes();
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        Answer {
+        Response {
             status: parts.status.as_u16(),
             headers: parts.headers,
             json: serde_json::from_str(&text).unwrap_or(Value::Null),
@@ -160,18 +160,18 @@ impl Service {
             .into_body()
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Response {
         self.send(Method::GET, path, &[], "").await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub async fn post(&self, path: &str, body: &Value) -> Response {
         let headers = [("content-type", "application/json")];
         self.send(Method::POST, path, &headers, body.to_string())
             .await
     }
 
     /// `POST /orchestrate` with fields added to a request for tenant `t`.
-    pub async fn orchestrate(&self, more: Value) -> Answer {
+    pub async fn orchestrate(&self, more: Value) -> Response {
         self.post("/orchestrate", &request(more)).await
     }
 

@@ -34,7 +34,7 @@ fn counts(all: &[Detector; 3]) -> [usize; 3] {
     [all[0].count(), all[1].count(), all[2].count()]
 }
 
-async fn asking(service: &Service, names: &[&str], more: Value) -> crate::service::Answer {
+async fn asking(service: &Service, names: &[&str], more: Value) -> crate::service::Response {
     let mut body = json!({ "required_detectors": names });
     for (name, value) in more.as_object().expect("fields") {
         body[name] = value.clone();
@@ -42,7 +42,7 @@ async fn asking(service: &Service, names: &[&str], more: Value) -> crate::servic
     service.orchestrate(body).await
 }
 
-fn source(answer: &crate::service::Answer, name: &str) -> Value {
+fn source(answer: &crate::service::Response, name: &str) -> Value {
     let timeline = answer.json["timeline"].as_array().expect("a list");
     let one = timeline.iter().find(|it| it["detector"] == name);
     one.expect("a timeline of this detector")["source"].clone()

@@ -6,11 +6,11 @@ use orchestrator::config::{DetectorSettings, OnFailure};
 use serde_json::{Value, json};
 
 use crate::detector::{Act, Detector};
-use crate::service::{Answer, Service, config, request, settings, start};
+use crate::service::{Response, Service, config, request, settings, start};
 
 const FMS: &str = "/api/v2/text/detection/content";
 
-async fn send(service: &Service, method: Method, path: &str, body: &Value) -> Answer {
+async fn send(service: &Service, method: Method, path: &str, body: &Value) -> Response {
     service.send(method, path, &[], body.to_string()).await
 }
 
@@ -108,7 +108,7 @@ async fn a_name_that_changes_its_detector_gets_the_new_ones_answers() {
     );
     let service = start(config(vec![with_alias("calm", "guard", &calm)])).await;
     let ask = || service.orchestrate(json!({"required_detectors": ["guard"]}));
-    let verdict = |answer: &Answer| {
+    let verdict = |answer: &Response| {
         let verdict = answer.json["verdict"].as_str().expect("a verdict");
         (answer.header("x-cache").to_owned(), verdict.to_owned())
     };

@@ -4,9 +4,9 @@ use http::Method;
 use serde_json::Value;
 
 use crate::detector::{Act, Detector};
-use crate::service::{Answer, Service, config, settings, start};
+use crate::service::{Response, Service, config, settings, start};
 
-async fn send(service: &Service, method: Method, path: &str, body: &str) -> Answer {
+async fn send(service: &Service, method: Method, path: &str, body: &str) -> Response {
     service.send(method, path, &[], body.to_owned()).await
 }
 

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::error;
-use crate::served::{Answer, Served};
+use crate::served::{Response, Served};
 
-fn told(answer: &Answer, status: u16) {
+fn told(answer: &Response, status: u16) {
     assert_eq!(answer.status, status, "{}", answer.text);
     let detail = answer.body["detail"].as_str().unwrap_or_default();
     assert!(!detail.is_empty(), "{}", answer.text);

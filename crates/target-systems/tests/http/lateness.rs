@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::served::{Answer, Served};
+use crate::served::{Response, Served};
 
 /// A field of `X-Sparring-Decision`, such as `planned_us`.
-fn told(answer: &Answer, field: &str) -> u64 {
+fn told(answer: &Response, field: &str) -> u64 {
     let decision = answer.header("x-sparring-decision");
     let found = decision
         .split(';')

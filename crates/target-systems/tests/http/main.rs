@@ -14,9 +14,9 @@ mod sockets;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use served::{Answer, Served};
+use served::{Response, Served};
 
-fn error(answer: &Answer) -> (u16, &str) {
+fn error(answer: &Response) -> (u16, &str) {
     (
         answer.status,
         answer.body["error_type"].as_str().unwrap_or_default(),

@@ -134,12 +134,12 @@ impl Chance {
     }
 }
 
-struct Line {
+struct Connection {
     reader: BufReader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
 }
 
-impl Line {
+impl Connection {
     async fn open(system: &Served) -> Self {
         let stream = TcpStream::connect(system.address)
             .await
@@ -197,13 +197,13 @@ fn small_journal() -> Config {
 
 async fn send(system: &Served, seed: u64, count: u64) -> [u64; 6] {
     let mut chance = Chance(Root::new(seed).text("malformed").draws(Purpose::Choice));
-    let mut line = Line::open(system).await;
+    let mut connection = Connection::open(system).await;
     let mut by_class = [0; 6];
     for number in 0..count {
         let request = chance.request();
-        let Some((status, body)) = line.ask(&request).await else {
+        let Some((status, body)) = connection.ask(&request).await else {
             by_class[0] += 1;
-            line = Line::open(system).await;
+            connection = Connection::open(system).await;
             continue;
         };
         let shown = String::from_utf8_lossy(&request);

@@ -9,7 +9,7 @@ use target_systems::serve::Config;
 use target_systems::serve::log::{self, Recorded};
 use target_systems::{System, systems};
 
-use crate::served::{Answer, Served};
+use crate::served::{Response, Served};
 
 const REQUESTS: usize = 2_000;
 /// Number of requests of the run with changes.
@@ -65,7 +65,7 @@ async fn c_20_equal_ids_draw_equally_whatever_the_concurrency() {
 }
 
 /// The revision under which a response was drawn.
-fn revision(answer: &Answer) -> u64 {
+fn revision(answer: &Response) -> u64 {
     let decision = answer.header("x-sparring-decision");
     let found = decision
         .split(';')

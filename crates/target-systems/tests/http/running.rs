@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::served::{Answer, Served};
+use crate::served::{Response, Served};
 
 const KEEPS: &str = r#"
 system: keeps
@@ -22,13 +22,13 @@ endpoints:
   look: { route: "GET /things/{id}", flow: [{ state: { require: things, id: path.id } }] }
 "#;
 
-async fn patch(system: &Served, path: &str, body: &Value) -> Answer {
+async fn patch(system: &Served, path: &str, body: &Value) -> Response {
     system
         .send("PATCH", path, Some(&body.to_string()), &[])
         .await
 }
 
-fn lines(answer: &Answer) -> Vec<String> {
+fn lines(answer: &Response) -> Vec<String> {
     let faults = answer.body["errors"].as_array().into_iter().flatten();
     let line = |fault: &Value| {
         let part = |name: &str| fault[name].as_str().unwrap_or_default().to_owned();
@@ -177,7 +177,7 @@ async fn active_changes_of_a_timeline_are_shown_as_in_force() {
     assert_eq!(resources["revision"], 2, "{resources}");
     assert_eq!(system.get("/__admin").await.body["revision"], 2);
     assert_eq!(system.metric("sparring_target_revision").await, Some(2.0));
-    let decision = |answer: &Answer| answer.header("x-sparring-decision").to_owned();
+    let decision = |answer: &Response| answer.header("x-sparring-decision").to_owned();
     assert!(decision(&system.get("/run").await).starts_with("rev=2;"));
     // Another change does not end the active changes of the timeline, and the revision continues.
     let stale = [("if-match", "\"1\"")];
@@ -196,7 +196,7 @@ async fn active_changes_of_a_timeline_are_shown_as_in_force() {
     );
     let limits = system.get("/__admin/limits").await;
     assert_eq!(limits.header("etag"), "\"3\"");
-    let cores = |limits: &Answer| limits.body["front"]["cpu_cores"].clone();
+    let cores = |limits: &Response| limits.body["front"]["cpu_cores"].clone();
     assert_eq!(
         (cores(&limits), &limits.body["work"]["slots"]),
         (json!(2.0), &json!(5))

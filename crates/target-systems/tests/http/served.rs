@@ -21,7 +21,7 @@ pub struct Served {
 
 /// A response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     headers: http::HeaderMap,
     pub text: String,
@@ -29,7 +29,7 @@ pub struct Answer {
     pub body: Value,
 }
 
-impl Answer {
+impl Response {
     pub fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
@@ -64,11 +64,11 @@ impl Served {
         }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Response {
         self.send("GET", path, None, &[]).await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub async fn post(&self, path: &str, body: &Value) -> Response {
         let text = if body.is_null() {
             None
         } else {
@@ -83,7 +83,7 @@ impl Served {
         path: &str,
         body: Option<&str>,
         headers: &[(&str, &str)],
-    ) -> Answer {
+    ) -> Response {
         let headers: Vec<(&str, &[u8])> = headers
             .iter()
             .map(|(name, value)| (*name, value.as_bytes()))
@@ -98,7 +98,7 @@ impl Served {
         path: &str,
         body: Option<&str>,
         headers: &[(&str, &[u8])],
-    ) -> Answer {
+    ) -> Response {
         let mut request = http::Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address))
@@ -113,7 +113,7 @@ impl Served {
         let bytes = body.collect().await.expect("a body").to_bytes();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let body = serde_json::from_str(&text).unwrap_or_default();
-        Answer {
+        Response {
             status: parts.status.as_u16(),
             headers: parts.headers,
             text,

@@ -13,7 +13,7 @@ async fn replica_of(all: [&Detector; 2], redis: &Server) -> Replica {
     .await
 }
 
-async fn asking(replica: &Replica, names: &[&str], more: Value) -> Answer {
+async fn asking(replica: &Replica, names: &[&str], more: Value) -> Response {
     let mut body = json!({ "required_detectors": names });
     for (name, value) in more.as_object().expect("fields") {
         body[name] = value.clone();
