@@ -236,4 +236,55 @@ fn calls_of_the_orchestrator_belong_to_requests_that_were_sent() {
         .values()
         .filter_map(|of| of["journalled"].as_u64());
     assert!(calls.sum::<u64>() > 0, "{said}");
+    for (name, of) in detectors {
+        assert!(
+            of["made"].as_u64() >= of["journalled"].as_u64(),
+            "{name}: {said}"
+        );
+    }
+}
+
+/// A detector that nobody listens for during two seconds, and that has no connections to keep.
+const REFUSING: &str = "
+orchestration: { auth: { mode: 'off' }, connections: { max_age_ms: 1 } }
+detectors:
+  one:
+    endpoint: 'http://localhost:0/detect'
+    max_retries: 0
+    breaker: { enabled: false }
+    mock:
+      latency: { constant: { ms: 2 } }
+      schedule: { stages: [{ at_ms: 3000, for_ms: 2000, set: { connection: { refused: true } } }] }
+";
+
+/// N-06: calls that never reached a detector are counted, and explain the difference to its journal.
+#[test]
+fn calls_without_a_connection_explain_what_the_journals_lack() {
+    let bench = Bench::new();
+    bench.write("detectors.yaml", REFUSING);
+    let arguments = [
+        "orchestrator",
+        "smoke",
+        "--time-scale",
+        "0.05",
+        "-c",
+        "detectors.yaml",
+    ];
+    let ended = bench.run(&arguments);
+    let report = bench.report();
+    let test = &report["tests"][0];
+    let said = ledger_entry(test, "reconciliation");
+    let of = &test["analysis"]["reconciliation"]["detectors"]["one"];
+    let count = |name: &str| of[name].as_u64().expect("a count");
+    assert!(count("unconnected") > 0, "{said} {}", ended.stderr);
+    assert_eq!(
+        count("made"),
+        count("unconnected") + count("journalled"),
+        "{said}"
+    );
+    let told = format!(
+        "{0} never reached a detector, because no connection could be established: one ({0}).",
+        count("unconnected")
+    );
+    assert!(said.contains(&told), "{said}");
 }

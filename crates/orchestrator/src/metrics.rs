@@ -65,6 +65,7 @@ pub struct Metrics {
     probe_duration: HistogramVec,
     breaker_state: IntGaugeVec,
     breaker_transitions: IntCounterVec,
+    attempts: IntCounterVec,
     retries: IntCounterVec,
     stale: IntCounterVec,
     hedges: IntCounterVec,
@@ -96,6 +97,7 @@ pub struct Metrics {
 #[derive(Clone)]
 pub struct DetectorMetrics {
     latency: [Histogram; 5],
+    pub attempts: IntCounter,
     pub retries: IntCounter,
     pub stale: IntCounter,
     pub hedges: IntCounter,
@@ -170,6 +172,11 @@ impl Metrics {
                 "circuit_breaker_transitions_total",
                 "State changes of the breakers of all endpoints of a detector.",
                 &["detector", "to", "reason"],
+            )?,
+            attempts: make.counters(
+                "detector_attempts_total",
+                "Attempts of calls: first ones, retries and hedges. Some never reach the detector.",
+                &["detector"],
             )?,
             retries: make.counters(
                 "detector_retries_total",
@@ -334,6 +341,7 @@ impl Metrics {
                 self.detector_latency
                     .with_label_values(&[name, status.name()])
             }),
+            attempts: self.attempts.with_label_values(&[name]),
             retries: self.retries.with_label_values(&[name]),
             stale: self.stale.with_label_values(&[name]),
             hedges: self.hedges.with_label_values(&[name]),
@@ -595,6 +603,7 @@ mod tests {
             ("detector_cache_total", NOT_ASKED.len()),
             ("detector_failures_total", FAILURES.len()),
             ("circuit_breaker_transitions_total", TRANSITIONS.len()),
+            ("detector_attempts_total", 1),
             ("detector_hedges_total", 1),
             ("detector_ejections_total", 1),
         ] {

@@ -71,8 +71,9 @@ pub async fn attempt(
     }
     let made = AtomicBool::new(false);
     let request = || {
-        if made.swap(true, Ordering::Relaxed) {
-            detector.metrics.stale.inc();
+        match made.swap(true, Ordering::Relaxed) {
+            false => detector.metrics.attempts.inc(),
+            true => detector.metrics.stale.inc(),
         }
         request(context, target, until, progress)
     };

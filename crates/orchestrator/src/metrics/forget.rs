@@ -37,6 +37,7 @@ pub(super) fn unknown(metrics: &Metrics, is_known: IsKnown<'_>) {
     drop_series(&metrics.probe_duration, is_known);
     drop_series(&metrics.breaker_state, is_known);
     drop_series(&metrics.breaker_transitions, is_known);
+    drop_series(&metrics.attempts, is_known);
     drop_series(&metrics.retries, is_known);
     drop_series(&metrics.stale, is_known);
     drop_series(&metrics.hedges, is_known);

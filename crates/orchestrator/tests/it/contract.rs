@@ -288,6 +288,7 @@ const METRICS: [(&str, &str); 16] = [
         "action,endpoint,tenant",
     ),
     ("orchestrate_cache_total", "result"),
+    ("detector_attempts_total", "detector"),
     ("detector_retries_total", "detector"),
     ("detector_hedges_total", "detector"),
     ("detector_retry_budget_exhausted_total", "detector"),

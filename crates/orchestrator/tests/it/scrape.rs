@@ -152,6 +152,7 @@ async fn a_removed_detector_leaves_no_series_even_after_a_late_call() {
         "detector_health_status",
         "circuit_breaker_state",
         "circuit_breaker_transitions_total",
+        "detector_attempts_total",
         "detector_retries_total",
         "detector_failures_total",
         "detector_concurrency_limit",

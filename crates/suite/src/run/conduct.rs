@@ -113,7 +113,7 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
     let visits_after = job.target.admin().and_then(visits::visits);
     let visits = visits_before.zip(visits_after);
     let closed = account.and_then(|account| account.close(&job.hurry));
-    let calls = calls.map(CallAccount::close);
+    let calls = calls.map(|calls| calls.close(&job.hurry));
     let not_taken_back = undo.undo().err().map(|error| {
         let text = format!("the system's settings could not be reverted: {error}");
         job.tell.line(&text);
@@ -263,7 +263,7 @@ fn call_account(job: &Job<'_>, stage: &Stage<'_>) -> Option<CallAccount> {
         .target
         .drilled()
         .filter(|_| job.target.admin().is_none())?;
-    CallAccount::open(drilled.detectors.iter(), exchanges)
+    CallAccount::open(drilled, exchanges)
 }
 
 fn source(job: &Job<'_>) -> Source {

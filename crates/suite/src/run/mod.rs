@@ -27,6 +27,7 @@ mod reconcile;
 mod record;
 mod resources;
 mod resume;
+mod scrape;
 mod search;
 mod shown;
 mod signs;

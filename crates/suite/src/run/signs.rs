@@ -6,6 +6,7 @@ use serde_json::Value;
 use ureq::Agent;
 
 use super::admin::Admin;
+use super::scrape;
 use crate::file::{MetricSign, Sign};
 use crate::plan::PROBE_EVERY;
 
@@ -75,7 +76,9 @@ impl<'a> Signs<'a> {
     }
 
     fn value(&self, metric: &MetricSign) -> Option<f64> {
-        sum(&self.admin.metrics().ok()?, metric)
+        let labels = metric.labels.iter();
+        let labels = labels.map(|(label, value)| (label.as_str(), value.as_str()));
+        scrape::sum(&self.admin.metrics().ok()?, &metric.name, labels)
     }
 }
 
@@ -85,37 +88,16 @@ fn shows(metric: &MetricSign, value: f64, before: f64) -> bool {
         || metric.grows_by.is_some_and(|bound| value - before > bound)
 }
 
-/// The sum of a metric's series with these labels, in Prometheus' text format; `None` without such series.
-fn sum(metrics: &str, metric: &MetricSign) -> Option<f64> {
-    let values = metrics.lines().filter_map(|line| {
-        let (series, value) = line.rsplit_once(' ')?;
-        let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
-        let has = |(label, value): (&String, &String)| {
-            let value = value.replace('\\', r"\\").replace('"', "\\\"");
-            let wanted = format!("{label}=\"{value}\"");
-            labels.starts_with(&wanted) || labels.contains(&format!(",{wanted}"))
-        };
-        (name == metric.name && metric.labels.iter().all(has)).then_some(value)
-    });
-    values
-        .filter_map(|value| value.parse::<f64>().ok())
-        .reduce(|sum, value| sum + value)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
-    const METRICS: &str = "# TYPE up gauge\nup{host=\"api\",instance=\"0\"} 1\n\
-        up{host=\"api\",instance=\"1\"} 0\nup{host=\"db\",instance=\"0\"} 1\nup_total 7\nfailed_total 12\n";
-
-    fn sign(name: &str, host: Option<&str>) -> MetricSign {
+    fn sign() -> MetricSign {
         MetricSign {
-            name: name.to_owned(),
-            labels: host
-                .map(|host| ("host".to_owned(), host.to_owned()))
-                .into_iter()
-                .collect(),
+            name: "m".to_owned(),
+            labels: BTreeMap::new(),
             above: None,
             below: None,
             grows_by: None,
@@ -123,29 +105,20 @@ mod tests {
     }
 
     #[test]
-    fn series_with_the_labels_count_together() {
-        assert_eq!(sum(METRICS, &sign("up", Some("api"))), Some(1.0));
-        assert_eq!(sum(METRICS, &sign("up", None)), Some(2.0));
-        assert_eq!(sum(METRICS, &sign("failed_total", None)), Some(12.0));
-        assert_eq!(sum(METRICS, &sign("up", Some("ap"))), None);
-        assert_eq!(sum(METRICS, &sign("down", None)), None);
-    }
-
-    #[test]
     fn a_sign_is_a_rise_a_fall_or_growth_from_the_injection() {
         let above = MetricSign {
             above: Some(3.0),
-            ..sign("m", None)
+            ..sign()
         };
         assert_eq!([3.0, 3.1].map(|it| shows(&above, it, 0.0)), [false, true]);
         let below = MetricSign {
             below: Some(2.0),
-            ..sign("m", None)
+            ..sign()
         };
         assert_eq!([2.0, 1.0].map(|it| shows(&below, it, 0.0)), [false, true]);
         let grows = MetricSign {
             grows_by: Some(0.0),
-            ..sign("m", None)
+            ..sign()
         };
         assert_eq!(
             [40.0, 41.0].map(|it| shows(&grows, it, 40.0)),

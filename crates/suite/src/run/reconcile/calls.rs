@@ -1,12 +1,14 @@
 //! Compares the orchestrator with its mock detectors: every call in their journals belongs to a request that was sent,
 //! and none is recorded twice.
 //!
-//! The orchestrator decides how many calls a request makes: by policy, cache, retries and hedges. So calls are counted,
-//! and only calls that no decision explains are a problem.
+//! The orchestrator decides how many calls a request makes: by policy, cache, retries and hedges. So calls are counted on both
+//! sides, and only calls that no decision explains are a problem. A call that never reached a detector is in no journal; the
+//! orchestrator's metrics count it.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 use load_engine::{Ended, Ending, Exchanges};
@@ -14,20 +16,48 @@ use report::record::{Conclusion, LedgerEntry};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
+use ureq::Agent;
 
 use super::ids::Named;
-use super::{READ_FROM, again_and_again};
+use super::{LOOK, READ_FROM, SETTLE_WITHIN, again_and_again};
+use crate::drill::Target;
 use crate::run::admin::Admin;
+use crate::run::scrape;
 
 /// Maximum number of ids and calls that are remembered; further ones are not compared.
 const MOST: usize = 4_000_000;
+/// How long the orchestrator may take to tell its metrics.
+const TOLD_WITHIN: Duration = Duration::from_secs(5);
+/// How long a detector may take to write a call that has ended into its journal.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(1);
 
 /// The detectors' account of a running test.
 #[derive(Debug)]
 pub struct CallAccount {
     exchanges: Arc<Exchanges>,
     detectors: Vec<(Admin, Mutex<Journal>)>,
+    orchestrator: Orchestrator,
+    /// What it counted before the test, by detector.
+    before: Vec<Option<Made>>,
     book: Mutex<Book>,
+}
+
+/// The metrics of the orchestrator.
+#[derive(Debug)]
+struct Orchestrator {
+    agent: Agent,
+    url: String,
+}
+
+/// Its calls of one detector.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Made {
+    attempts: f64,
+    /// Of these, calls without a connection.
+    unconnected: f64,
+    /// Calls whose connection broke before a response.
+    broken: f64,
+    in_flight: f64,
 }
 
 #[derive(Debug)]
@@ -76,23 +106,37 @@ pub struct CallsOf {
     pub further_attempts: u64,
     /// Calls that the orchestrator cancelled before the response.
     pub cancelled: u64,
+    /// Calls that the orchestrator counted; absent where it did not tell.
+    pub made: Option<u64>,
+    /// Of these, calls that never reached the detector, because no connection could be established.
+    pub unconnected: u64,
+    /// Calls whose connection broke before a response. They may be in the journal, or not.
+    pub broken: u64,
 }
 
 impl CallAccount {
     /// Opens the account; `None` if a detector has no admin API.
-    pub fn open<'a>(
-        detectors: impl Iterator<Item = (&'a String, &'a String)>,
-        exchanges: &Arc<Exchanges>,
-    ) -> Option<Self> {
+    pub fn open(target: &Target, exchanges: &Arc<Exchanges>) -> Option<Self> {
         let journal = |(name, url): (&String, &String)| {
             let admin = Admin::new(url);
             let read = admin.recorded().ok()?;
             let detector = name.clone();
             Some((admin, Mutex::new(Journal { detector, read })))
         };
+        // First what was made, and behind the load first the journals: no journal then has a call that is not counted.
+        let orchestrator = Orchestrator::new(&target.orchestrator);
+        let metrics = orchestrator.metrics();
+        let before = target.detectors.keys();
+        let before = before.map(|name| Made::of(metrics.as_deref()?, name));
         Some(Self {
             exchanges: Arc::clone(exchanges),
-            detectors: detectors.map(journal).collect::<Option<_>>()?,
+            before: before.collect(),
+            detectors: target
+                .detectors
+                .iter()
+                .map(journal)
+                .collect::<Option<_>>()?,
+            orchestrator,
             book: Mutex::default(),
         })
     }
@@ -102,9 +146,23 @@ impl CallAccount {
         again_and_again(over, || self.read(READ_FROM));
     }
 
-    /// The account after the load.
-    pub fn close(self) -> Calls {
-        self.read(1);
+    /// The account after the load, as soon as all calls have ended and are in the journals, or after a while.
+    pub fn close(self, hurry: &CancellationToken) -> Calls {
+        let begun = Instant::now();
+        loop {
+            self.read(1);
+            let is_over = self.take_in_made();
+            let within = if is_over {
+                WRITTEN_WITHIN
+            } else {
+                SETTLE_WITHIN
+            };
+            let is_told = is_over && self.book().is_told();
+            if is_told || begun.elapsed() > within || hurry.is_cancelled() {
+                break;
+            }
+            std::thread::sleep(LOOK);
+        }
         let book = self.book.into_inner();
         book.unwrap_or_else(PoisonError::into_inner).closed()
     }
@@ -128,12 +186,85 @@ impl CallAccount {
         book.found.untold = taken.untold;
     }
 
+    /// Takes in what the orchestrator counted until now. Whether none of its calls is in flight.
+    fn take_in_made(&self) -> bool {
+        let Some(metrics) = self.orchestrator.metrics() else {
+            return true;
+        };
+        let mut is_over = true;
+        for ((_, journal), before) in self.detectors.iter().zip(&self.before) {
+            let journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Made::of(&metrics, &journal.detector);
+            let Some((now, before)) = now.zip(*before) else {
+                continue;
+            };
+            is_over &= now.in_flight <= 0.0;
+            self.book().made(&journal.detector, now.since(before));
+        }
+        is_over
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl Orchestrator {
+    fn new(url: &str) -> Self {
+        let config = Agent::config_builder().timeout_global(Some(TOLD_WITHIN));
+        Self {
+            agent: config.build().into(),
+            url: format!("{}/metrics", url.trim_end_matches('/')),
+        }
+    }
+
+    fn metrics(&self) -> Option<String> {
+        let mut answer = self.agent.get(&self.url).call().ok()?;
+        answer.body_mut().read_to_string().ok()
+    }
+}
+
+impl Made {
+    /// `None` where the orchestrator does not tell.
+    fn of(metrics: &str, detector: &str) -> Option<Self> {
+        let sum = |name: &str, class: Option<&str>| {
+            let class = class.map(|class| ("class", class));
+            let labels = std::iter::once(("detector", detector)).chain(class);
+            scrape::sum(metrics, name, labels)
+        };
+        Some(Self {
+            attempts: sum("detector_attempts_total", None)?,
+            unconnected: sum("detector_failures_total", Some("connect"))?,
+            broken: sum("detector_failures_total", Some("reset"))?,
+            in_flight: sum("detector_in_flight", None)?,
+        })
+    }
+
+    /// What was in flight before comes into the journals after it.
+    fn since(self, before: Self) -> Self {
+        Self {
+            attempts: self.attempts - before.attempts + before.in_flight,
+            unconnected: self.unconnected - before.unconnected,
+            broken: self.broken - before.broken,
+            in_flight: self.in_flight,
+        }
+    }
+}
+
 impl Book {
+    fn made(&mut self, detector: &str, made: Made) {
+        let of = self.found.detectors.entry(detector.to_owned()).or_default();
+        of.made = Some(made.attempts as u64);
+        of.unconnected = made.unconnected as u64;
+        of.broken = made.broken as u64;
+    }
+
+    /// Whether the journals have all calls that can be in them.
+    fn is_told(&self) -> bool {
+        let mut detectors = self.found.detectors.values();
+        detectors.all(|of| of.missing() <= 0)
+    }
+
     fn ended(&mut self, ended: Ended) {
         self.found.sent += 1;
         *match ended.ending {
@@ -200,15 +331,54 @@ impl Book {
     }
 }
 
+impl CallsOf {
+    /// Calls that were made, and are neither in the journal nor known to have had no connection. Negative: the journal has more.
+    fn missing(&self) -> i64 {
+        let Some(made) = self.made else { return 0 };
+        made as i64 - self.unconnected as i64 - self.journalled as i64
+    }
+}
+
 impl Calls {
     pub fn entry(&self) -> LedgerEntry {
         let calls: u64 = self.detectors.values().map(|of| of.journalled).sum();
+        let made: Option<u64> = self.detectors.values().map(|of| of.made).sum();
+        let made = made.filter(|_| !self.detectors.is_empty());
+        let made = made.map_or_else(String::new, |made| {
+            format!(", and the orchestrator made {made}")
+        });
         let mut text = format!(
             "{} requests were sent ({} answered, {} failed without an answer, {} cut off); the detectors' journals have {calls} \
-             calls.",
+             calls{made}.",
             self.sent, self.answered, self.failed, self.cut
         );
-        let mut is_valid = true;
+        let mut tell = |what: &str, count: fn(&CallsOf) -> u64| {
+            let counts = self.detectors.iter().map(|(name, of)| (name, count(of)));
+            let counts: Vec<_> = counts.filter(|(_, count)| *count > 0).collect();
+            let all: u64 = counts.iter().map(|(_, count)| count).sum();
+            if all > 0 {
+                let shown = counts
+                    .iter()
+                    .map(|(name, count)| format!("{name} ({count})"));
+                let shown: Vec<String> = shown.collect();
+                text.push_str(&format!(" {all} {what}: {}.", shown.join(", ")));
+            }
+            all
+        };
+        tell(
+            "never reached a detector, because no connection could be established",
+            |of| of.unconnected,
+        );
+        // Entries that the journals evicted are missing, too.
+        if self.unread == 0 {
+            tell("broke off or were given up before they arrived", |of| {
+                of.missing().try_into().unwrap_or_default()
+            });
+        }
+        let surplus = tell("are in a journal, but were not made", |of| {
+            (-of.missing()).try_into().unwrap_or_default()
+        });
+        let mut is_valid = surplus == 0;
         let mut say = |named: &Named, what: &str| {
             if named.count > 0 {
                 is_valid = false;
@@ -239,8 +409,6 @@ fn hash(value: &(impl Hash + ?Sized)) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use serde_json::json;
 
     use super::*;
@@ -285,6 +453,56 @@ mod tests {
         assert_eq!(found.detectors["toxicity"].further_attempts, 1);
         assert_eq!(found.detectors["regex"].journalled, 3);
         assert!(found.entry().text.contains("have 5 calls"));
+    }
+
+    /// Calls that never reached a detector are counted by the orchestrator alone.
+    #[test]
+    fn calls_that_are_in_no_journal_are_told_by_detector() {
+        let metrics = |attempts: u32, connect: u32| {
+            format!(
+                "detector_attempts_total{{detector=\"regex\"}} {attempts}\n\
+                 detector_failures_total{{class=\"connect\",detector=\"regex\"}} {connect}\n\
+                 detector_failures_total{{class=\"reset\",detector=\"regex\"}} 1\n\
+                 detector_in_flight{{detector=\"regex\"}} 0\n"
+            )
+        };
+        let made = |attempts, connect| Made::of(&metrics(attempts, connect), "regex");
+        assert_eq!(Made::of("", "regex"), None);
+        let entry = |attempts: u32, connect: u32| {
+            let mut found = closed(
+                &[Some("a"), Some("b")],
+                &[("regex", "a", 1), ("regex", "b", 1)],
+            );
+            let now = made(10 + attempts, 2 + connect).expect("counters");
+            let mut book = Book {
+                found: found.clone(),
+                ..Book::default()
+            };
+            book.made("regex", now.since(made(10, 2).expect("counters")));
+            found = book.found;
+            found.entry()
+        };
+        let valid = |attempts, connect, told: &str| {
+            let entry = entry(attempts, connect);
+            assert_eq!(entry.conclusion, Conclusion::Valid, "{}", entry.text);
+            assert!(entry.text.contains(told), "{}", entry.text);
+        };
+        valid(2, 0, "have 2 calls, and the orchestrator made 2.");
+        let unconnected =
+            "3 never reached a detector, because no connection could be established: regex (3).";
+        valid(5, 3, unconnected);
+        valid(
+            6,
+            3,
+            "1 broke off or were given up before they arrived: regex (1).",
+        );
+        let surplus = entry(1, 0);
+        assert_eq!(surplus.conclusion, Conclusion::Suspect);
+        assert!(
+            surplus
+                .text
+                .contains("1 are in a journal, but were not made: regex (1).")
+        );
     }
 
     #[test]
