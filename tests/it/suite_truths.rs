@@ -247,3 +247,78 @@ export function arrive() { http.get(`${__ENV.PERF_BASE_URL}/one`); }
     assert_eq!(known, 100.0, "{row}");
     assert!((found / known - 1.0).abs() <= 0.05, "{row}");
 }
+
+/// The class of an open test that requests another endpoint than the first one of its system.
+const OPEN: &str = "
+suite: own
+system: lab
+default: [open]
+all: [open]
+classes:
+  Open: { script: own.js, exec: open, mix: md1, wait_s: [1, 3] }
+tests:
+  open: { about: Arrivals., model: open, users: [Open], phases: [{ ramp: { to: 50 } }, { steady: { for: 4s } }] }
+";
+
+const OPEN_SCRIPT: &str = "
+import http from 'k6/http';
+import { sleep } from 'k6';
+export const options = JSON.parse(__ENV.SPARRING_PLAN);
+export function open() {
+  http.get(`${__ENV.PERF_BASE_URL}/md1`, { tags: { name: 'GET /md1' } });
+  sleep(Number(__ENV.SPARRING_WAIT_S.split(',')[0]));
+}
+";
+
+/// Virtual users of an open test are allocated by what the system knows of the class's own mix: 50/s of 15 ms, and room for a
+/// pause of 250 ms. Arrivals do not wait.
+#[test]
+fn open_tests_are_sized_by_the_truth_of_their_mix() {
+    let bench = Bench::new();
+    bench.write("own.yaml", OPEN);
+    bench.write("own.js", OPEN_SCRIPT);
+    let ended = bench.run(&["own.yaml"]);
+    let report = bench.report();
+    let test = &report["tests"][0];
+    let truth = &test["analysis"]["truth"];
+    assert_eq!(
+        truth["classes"][0]["mix"], "md1",
+        "{truth} {}",
+        ended.stderr
+    );
+    let response_ms = truth["load"]["response_ms"]["value"].as_f64();
+    let response_ms = response_ms.expect("a figure");
+    assert!((response_ms - 15.0).abs() < 0.1, "{truth}");
+    let metrics = &test["k6_summary"]["metrics"];
+    let value = |metric: &str, name: &str| metrics[metric]["values"][name].as_f64();
+    // A busy machine may need more, and without the truth there would be 100.
+    let most = value("vus_max", "max").expect("a gauge");
+    assert!((27.0..100.0).contains(&most), "{metrics}");
+    assert!(
+        value("iteration_duration", "avg") < Some(1_000.0),
+        "{metrics}"
+    );
+}
+
+#[test]
+fn the_mixes_of_user_classes_are_those_of_their_systems() {
+    let mut mixes = 0;
+    for (name, _) in suite::builtin::BUILT_IN {
+        let file = suite::builtin::built_in(name)
+            .expect("built in")
+            .expect("sound");
+        let text = file
+            .system
+            .as_deref()
+            .and_then(target_systems::systems::text);
+        let Some(text) = text else { continue };
+        let system = target_systems::System::read(text).expect("a shipped system");
+        for (class, it) in &file.classes {
+            let Some(mix) = &it.mix else { continue };
+            let requests = target_systems::truth::requests(&system, mix);
+            assert!(requests.is_ok(), "{name} {class}: {requests:?}");
+            mixes += 1;
+        }
+    }
+    assert!(mixes > 5, "{mixes}");
+}

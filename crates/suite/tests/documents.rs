@@ -256,16 +256,34 @@ fn sockets_are_as_many_as_documented_the_larger_numbers_on_demand() {
     };
     assert_eq!(sockets(false), [10_000]);
     assert_eq!(sockets(true), [10_000, 20_000, 50_000]);
-    let selection = Selection {
-        tests: vec!["load".to_owned()],
-        full: true,
-        ..Selection::default()
+}
+
+/// `--full` is refused where it adds nothing, with what it means and where it adds something.
+#[test]
+fn full_is_refused_where_there_are_no_larger_parts() {
+    let refused = |suite: &str, test: &str| {
+        let selection = Selection {
+            tests: vec![test.to_owned()],
+            full: true,
+            ..Selection::default()
+        };
+        let planned = plan(&file(suite), &selection, &|_| None);
+        planned.err().map(|error| error.to_string())
     };
-    let error = plan(&file("aiaas"), &selection, &|_| None).expect_err("nothing larger");
-    let said = error.to_string();
-    assert!(said.contains("it does to throughput"), "{said}");
-    let error = plan(&file("acis"), &selection, &|_| None).expect_err("nothing larger");
-    assert!(error.to_string().contains("none of its tests"), "{error}");
+    assert_eq!(refused("aiaas", "all"), None);
+    assert_eq!(
+        refused("aiaas", "load").as_deref(),
+        Some(
+            "--full adds parts that need a prepared machine; the selected tests of suite aiaas have none and are complete \
+             without it: leave out --full, or add throughput"
+        )
+    );
+    for suite in ["orchestrator", "acso", "acis", "agent360"] {
+        let said = format!(
+            "--full adds parts that need a prepared machine; suite {suite} has none and is complete without it: leave out --full"
+        );
+        assert_eq!(refused(suite, "all-tests"), Some(said));
+    }
 }
 
 /// The volumes that scripts send are those of the suite's description.
@@ -279,7 +297,7 @@ fn volumes_are_in_what_scripts_read() {
 }
 
 /// AIA-06, AIA-10: a volume that the system rejects or fails on does not count: neither a full store nor a missing
-/// response.
+/// response. Without indexes the lists of ACIS have to fail, and the reason is required (ACIS-17).
 #[test]
 fn volumes_are_judged_by_refusals_and_failures_too() {
     for (suite, _) in BUILT_IN {
@@ -294,7 +312,11 @@ fn volumes_are_judged_by_refusals_and_failures_too() {
             let by_threshold = ["http_req_failed", "orchestrate_success"]
                 .iter()
                 .any(|metric| judge.thresholds.contains_key(*metric));
-            assert!(graded || by_threshold, "{suite} {label}");
+            let has_to_fail = test.part.as_deref() == Some("unindexed");
+            assert_ne!(graded || by_threshold, has_to_fail, "{suite} {label}");
+            let names = |name: &str| judge.names.iter().any(|it| it == name);
+            let reason = names("failure_mode") && names("bottleneck");
+            assert_eq!(reason, has_to_fail, "{suite} {label}");
         }
     }
     let api = &tests("aiaas", "volume")[0].judge;

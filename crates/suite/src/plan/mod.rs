@@ -2,6 +2,7 @@
 //!
 //! The plan is pure: the same file, selection and variables give the same plan, byte for byte.
 
+mod allocation;
 mod cells;
 mod faults;
 mod lint;
@@ -16,6 +17,7 @@ mod select;
 pub(crate) mod share;
 mod step;
 
+pub use allocation::allocate;
 pub use faults::PlannedFault;
 pub(crate) use faults::{PROBE, PROBE_EVERY, RESTART, WELL_FOR, good_probes, settled};
 pub use lint::lint;
@@ -93,6 +95,9 @@ pub struct PlannedClass {
     pub weight: u32,
     pub tasks: IndexMap<String, u32>,
     pub wait_s: [f64; 2],
+    /// Of the simulated system; absent: its first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mix: Option<String>,
 }
 
 /// A search, whose levels are known only at run time.
@@ -203,6 +208,7 @@ pub(crate) fn classes_of(whole: &EffectivePart<'_>) -> Vec<PlannedClass> {
             weight: class.weight,
             tasks: class.tasks.clone(),
             wait_s: class.wait_s,
+            mix: class.mix.clone(),
         })
     };
     whole.users.iter().filter_map(class).collect()

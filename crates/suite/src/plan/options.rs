@@ -5,13 +5,11 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::phases::{Kind, PlannedPhase};
-use super::{EffectivePart, PROBE_EVERY, SHORTEST, share};
+use super::{EffectivePart, PROBE_EVERY, SHORTEST, allocation, share};
 use crate::file::{Class, Model, Samples};
 
 /// Stopping users get no grace period, as in Locust.
 const GRACEFUL_RAMP_DOWN: &str = "0s";
-/// Assumed response time: longer responses make an open test need more VUs than were allocated.
-const ASSUMED_RESPONSE_S: f64 = 1.0;
 
 /// Options of a test that runs in phases.
 pub(super) fn of_phases(whole: &EffectivePart<'_>, phases: &[PlannedPhase]) -> Value {
@@ -44,7 +42,11 @@ pub(super) fn of_phases(whole: &EffectivePart<'_>, phases: &[PlannedPhase]) -> V
                 }
                 Model::Open => open(name, class, phases, &rates(&levels, &weights, place)),
             };
-            scenario["env"] = environment(class);
+            scenario["env"] = match whole.model {
+                Model::Closed => environment(class, class.wait_s),
+                // A user that waited after its response would only keep a virtual user busy.
+                Model::Open => environment(class, [0.0; 2]),
+            };
             Some((name.to_owned(), scenario))
         });
     let probes = classes(whole).flat_map(|(name, class)| probes(name, class, phases));
@@ -63,8 +65,7 @@ fn probes(
         .filter(|phase| phase.kind == Kind::Rest && phase.end_s > phase.begin_s);
     rests.enumerate().map(move |(place, rest)| {
         let wait_s = PROBE_EVERY.as_secs_f64();
-        let mut environment = environment(class);
-        environment["SPARRING_WAIT_S"] = json!(format!("{wait_s},{wait_s}"));
+        let environment = environment(class, [wait_s; 2]);
         let scenario = json!({
             "executor": "constant-vus",
             "exec": class.exec,
@@ -95,7 +96,7 @@ pub(super) fn of_samples(whole: &EffectivePart<'_>, samples: &Samples) -> Value 
                 "vus": users.min(iterations),
                 "iterations": iterations,
                 "gracefulStop": seconds(class.graceful_stop.get()),
-                "env": environment(class),
+                "env": environment(class, class.wait_s),
             })
         };
         let mut counted = shared(samples.iterations, samples.users);
@@ -122,9 +123,8 @@ fn classes<'a>(
     named.filter_map(|name| Some((name.as_str(), whole.file.classes.get(*name)?)))
 }
 
-/// The variables that a class passes to its script: the weights and waits of the suite file.
-fn environment(class: &Class) -> Value {
-    let [least_s, most_s] = class.wait_s;
+/// The variables that a class passes to its script: the weights of the suite file, and these waits.
+fn environment(class: &Class, [least_s, most_s]: [f64; 2]) -> Value {
     let mut environment = json!({ "SPARRING_WAIT_S": format!("{least_s},{most_s}") });
     if !class.tasks.is_empty() {
         environment["SPARRING_TASKS"] = json!(json!(class.tasks).to_string());
@@ -139,18 +139,20 @@ fn rates(levels: &[f64], weights: &[u32], place: usize) -> Vec<f64> {
         .collect()
 }
 
+/// The units of time in which k6 counts arrivals, with the arrivals in one for each in a second.
+pub(super) const UNITS: [(&str, f64); 3] = [("1s", 1.0), ("1m", 60.0), ("1h", 3600.0)];
+
 /// k6 takes whole arrivals per unit of time; fractional rates per second use a minute or an hour as unit.
 fn open(name: &str, class: &Class, phases: &[PlannedPhase], rates: &[f64]) -> Value {
-    let units = [("1s", 1.0), ("1m", 60.0), ("1h", 3600.0)];
     let whole = |factor: f64| {
         rates
             .iter()
             .all(|rate| (rate * factor).fract().abs() < 1e-9)
     };
-    let (unit, factor) = units
+    let (unit, factor) = UNITS
         .into_iter()
         .find(|(_, factor)| whole(*factor))
-        .unwrap_or(units[2]);
+        .unwrap_or(UNITS[2]);
     let targets = rates
         .iter()
         .map(|rate| json!((rate * factor).round() as u64));
@@ -161,7 +163,7 @@ fn open(name: &str, class: &Class, phases: &[PlannedPhase], rates: &[f64]) -> Va
         "startRate": 0,
         "timeUnit": unit,
         "stages": stages(phases, targets),
-        "preAllocatedVUs": ((highest * ASSUMED_RESPONSE_S * 2.0).ceil() as u64).max(1),
+        "preAllocatedVUs": allocation::assumed(highest),
         "gracefulStop": seconds(class.graceful_stop.get()),
         "tags": { "class": name },
     })

@@ -80,16 +80,19 @@ pub enum SelectionError {
     )]
     Load { name: String },
     #[error(
-        "--full adds nothing to these tests of suite {suite}{}",
-        elsewhere(others)
+        "--full adds parts that need a prepared machine; {}",
+        without_larger(suite, others)
     )]
     Full { suite: String, others: Vec<String> },
 }
 
-fn elsewhere(others: &[String]) -> String {
+fn without_larger(suite: &str, others: &[String]) -> String {
     match others {
-        [] => "; none of its tests has larger parts".to_owned(),
-        others => format!("; it does to {}", others.join(", ")),
+        [] => format!("suite {suite} has none and is complete without it: leave out --full"),
+        others => format!(
+            "the selected tests of suite {suite} have none and are complete without it: leave out --full, or add {}",
+            others.join(", ")
+        ),
     }
 }
 

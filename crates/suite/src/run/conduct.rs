@@ -22,7 +22,7 @@ use super::resources::{Generator, Monitor, Simulators, Source, is_here};
 use super::resume::InterruptedTest;
 use super::stage::{Driving, Stage, StageError};
 use super::web::Web;
-use super::{alerting, course, drills, faults, known, ladder, prometheus, search, visits};
+use super::{alerting, course, drills, faults, known, ladder, prometheus, search, stage, visits};
 use crate::file::Resources;
 use crate::plan::{PlannedPhase, PlannedTest};
 
@@ -332,7 +332,6 @@ fn rate(stage: &Stage<'_>) -> Option<f64> {
 /// The truth of the system under the settings of the test, at its highest level. For several classes, whose users send
 /// more requests than a user of the first class would, at their measured rate.
 fn truth(job: &Job<'_>, test: &PlannedTest, rate_per_s: Option<f64>) -> Option<Value> {
-    let admin = job.target.admin()?;
     let highest = test
         .phases
         .iter()
@@ -343,13 +342,13 @@ fn truth(job: &Job<'_>, test: &PlannedTest, rate_per_s: Option<f64>) -> Option<V
         .first()
         .map_or(0.0, |class| 500.0 * (class.wait_s[0] + class.wait_s[1]));
     let several = rate_per_s.filter(|_| test.classes.len() > 1 && test.content == "phases");
-    let query = match test.model {
-        _ if several.is_some() => format!("?rate_per_s={}", several.unwrap_or_default()),
-        "closed" if highest >= 1.0 => format!("?users={highest:.0}&think_ms={think_ms}"),
-        "open" if highest > 0.0 => format!("?rate_per_s={highest}"),
+    let load = match test.model {
+        _ if several.is_some() => format!("rate_per_s={}", several.unwrap_or_default()),
+        "closed" if highest >= 1.0 => format!("users={highest:.0}&think_ms={think_ms}"),
+        "open" if highest > 0.0 => format!("rate_per_s={highest}"),
         _ => String::new(),
     };
-    admin.truth(&query).ok()
+    stage::truth(job, test, &load)
 }
 
 /// The reason why the test ended before its plan.

@@ -20,7 +20,7 @@ use super::resources::Current;
 use super::target::is_loopback;
 use super::trends;
 use crate::judge;
-use crate::plan::{PlannedPhase, PlannedTest};
+use crate::plan::{PlannedPhase, PlannedTest, allocate};
 use crate::preflight::loopback_addresses;
 
 /// k6's variable for the addresses to connect from.
@@ -182,6 +182,14 @@ impl<'a> Stage<'a> {
             store: self.store.clone(),
             seen: seen.clone(),
         };
+        let mut leg = leg.clone();
+        if self.test.model == "open" {
+            allocate(&mut leg.options, |rate_per_s| {
+                let truth = truth(self.job, self.test, &format!("rate_per_s={rate_per_s}"))?;
+                let response_ms = truth.pointer("/load/response_ms/value")?.as_f64()?;
+                Some(response_ms / 1e3)
+            });
+        }
         let mut drive = self.drive.clone();
         let id = test_id(self.test);
         drive.env.push(("SPARRING_TEST_ID".to_owned(), id));
@@ -207,7 +215,7 @@ impl<'a> Stage<'a> {
                 end: stop.clone(),
                 give_up: self.job.hurry.clone(),
             };
-            let driven = drive.run(leg, &self.store, &seen, interruption);
+            let driven = drive.run(&leg, &self.store, &seen, interruption);
             over.cancel();
             driven
         });
@@ -293,6 +301,17 @@ fn without_unsent(mut driven: Driven) -> (Driven, Vec<String>) {
     let (unsent, spoilt_by) = driven.spoilt_by.into_iter().partition(is_other);
     driven.spoilt_by = spoilt_by;
     (driven, unsent)
+}
+
+/// The system's own figures under the settings of the test and this load, for the mix of its only class; `None` if it does not
+/// report them.
+pub fn truth(job: &Job<'_>, test: &PlannedTest, load: &str) -> Option<Value> {
+    let mix = match test.classes.as_slice() {
+        [class] => class.mix.as_ref(),
+        _ => None,
+    };
+    let mix = mix.map_or_else(String::new, |mix| format!("&mix={mix}"));
+    job.target.admin()?.truth(&format!("?{load}{mix}")).ok()
 }
 
 /// Whether there is a journal to compare requests with: the target's, or those of its detectors. Drills send their own

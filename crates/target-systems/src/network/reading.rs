@@ -140,6 +140,8 @@ pub struct PoolReading {
 pub struct StoreReading {
     pub name: Arc<str>,
     pub rows: usize,
+    /// Of these, rows without an entry.
+    pub populated: usize,
     pub entries: usize,
     pub capacity: usize,
     pub evicted: u64,
@@ -257,6 +259,7 @@ impl Network {
         StoreReading {
             name: rules.name.clone(),
             rows: store.rows(),
+            populated: store.populated(),
             entries: store.entries(),
             capacity: rules.capacity,
             evicted: store.evicted,

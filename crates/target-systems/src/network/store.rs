@@ -104,13 +104,18 @@ impl Store {
 
     /// Removes populated rows, the last first.
     pub(super) fn withdraw(&mut self, rows: usize) {
-        let rows = rows.min(self.populated.saturating_sub(self.driven_out));
+        let rows = rows.min(self.populated());
         self.populated -= rows;
         self.count(0, -(rows as isize));
     }
 
     pub(super) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Populated rows that are still there.
+    pub(super) fn populated(&self) -> usize {
+        self.populated.saturating_sub(self.driven_out)
     }
 
     pub(super) fn entries(&self) -> usize {

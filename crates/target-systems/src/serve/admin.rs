@@ -1,5 +1,6 @@
 //! The admin API: that of every simulated server, and the operations of a system.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -19,6 +20,8 @@ use simulated_server::admin::{
 
 use super::{Target, ahead, show};
 use crate::limits;
+use crate::network::StoreReading;
+use crate::system::System;
 use crate::truth::{self, Asking, Load, NoTruth};
 
 type Shared = State<Arc<Target>>;
@@ -231,13 +234,36 @@ async fn truth_of(
         },
     };
     let mix = query.mix.or_else(first).unwrap_or_default();
-    match truth::truth(&live.system, &[Asking { mix, load }]) {
+    let system = with_rows(&live.system, &target.clock.read().stores);
+    match truth::truth(&system, &[Asking { mix, load }]) {
         Ok(truth) => Json(truth).into_response(),
         Err(none @ NoTruth::UnknownMix { .. }) => {
             error(StatusCode::NOT_FOUND, "unknown_mix", none.to_string())
         }
         Err(none) => error(StatusCode::UNPROCESSABLE_ENTITY, "truth", none.to_string()),
     }
+}
+
+/// The system with the rows that its stores have now, as if it had begun with them.
+fn with_rows<'a>(system: &'a System, stores: &[StoreReading]) -> Cow<'a, System> {
+    let begun = system.plan.stores.iter().map(|store| store.populate);
+    let changed = stores
+        .iter()
+        .zip(begun)
+        .filter(|(store, begun)| store.populated != *begun);
+    let changed: Map<String, Value> = changed
+        .map(|(store, _)| {
+            (
+                store.name.to_string(),
+                json!({ "populate": store.populated }),
+            )
+        })
+        .collect();
+    if changed.is_empty() {
+        return Cow::Borrowed(system);
+    }
+    let patched = system.patched(&json!({ "stores": changed }));
+    patched.map_or(Cow::Borrowed(system), Cow::Owned)
 }
 
 async fn resources(State(target): Shared) -> Response {

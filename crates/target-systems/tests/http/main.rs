@@ -405,6 +405,19 @@ async fn truth_resources_plan_and_schema_are_there_to_read() {
     assert_eq!(populated.status, 200, "{}", populated.body);
     let state = system.get("/__admin").await.body;
     assert_eq!(state["stores"]["clients"]["rows"], 6000, "{state}");
+    // What the truth says of a list without an index follows the rows: 20 us of CPU each, for half of the requests.
+    let off = Some("{\"indexes\": false}");
+    let toggled = system.send("PATCH", "/__admin/toggles", off, &[]).await;
+    assert_eq!(toggled.status, 200, "{}", toggled.body);
+    let truth = system.get("/__admin/truth?mix=api_user").await.body;
+    let resources = truth["resources"].as_array().expect("resources");
+    let cpu = |of: &&Value| of["of"] == "postgres" && of["resource"] == "cpu";
+    let demand = &resources.iter().find(cpu).expect("its CPU")["demand_ms"]["value"];
+    let demand_ms = demand.as_f64().expect("a figure");
+    assert!(
+        (demand_ms - (0.5 * (2.0 + 0.02 * 6000.0) + 0.1)).abs() < 0.1,
+        "{demand_ms}"
+    );
     let rows = "{\"store\": \"clients\", \"rows\": 5000}";
     let withdrawn = system
         .send("DELETE", "/__admin/populate", Some(rows), &[])
