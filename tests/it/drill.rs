@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::binary::{Ended, sparring};
 use crate::stack::Up;
+use crate::suite_ends::Running;
 
 const FLEET: &str = "
 orchestration: { sync_sla_ms: 2000, cache: { enabled: false }, auth: { mode: 'off' } }
@@ -265,4 +266,31 @@ fn a_fault_that_changes_nothing_spoils_the_drill_and_none_at_all_is_refused() {
         assert_eq!(ended.code, Some(1), "{}", ended.stdout);
         assert!(ended.stderr.contains(said), "{}", ended.stderr);
     }
+}
+
+/// The faults of a simulated system are those of its suite, wherever it runs.
+#[test]
+fn a_simulated_system_is_drilled_by_its_suite() {
+    let mut target = Running::start(sparring().args(["target", "acis", "--port", "0", "--quiet"]));
+    let url = target.url();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("drill-test.yaml");
+    std::fs::write(&file, DRILL).expect("writable");
+    let says = |command: &mut std::process::Command| {
+        let ended = Ended::from(
+            command
+                .output()
+                .expect("the binary was built for this test"),
+        );
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        let command = format!("`sparring test acis fault-tolerance --base-url {url}`");
+        assert!(ended.stderr.contains(&command), "{}", ended.stderr);
+    };
+    says(sparring().args(["drill", &url]));
+    says(
+        sparring()
+            .arg("drill")
+            .arg(&file)
+            .args(["--orchestrator", &url]),
+    );
 }

@@ -309,6 +309,20 @@ const MISTAKES: &[Mistake] = &[
         says: &["key.yaml is a fleet file"],
     },
     Mistake {
+        name: "a simulated system instead of a drill",
+        command: "sparring drill acis",
+        code: 2,
+        says: &["`sparring test acis fault-tolerance` injects the faults of its suite"],
+    },
+    Mistake {
+        name: "a URL instead of a drill",
+        command: "sparring drill http://127.0.0.1:$DOWN",
+        code: 2,
+        says: &[
+            "is not the file of a drill; `sparring drill FILE --orchestrator http://127.0.0.1:",
+        ],
+    },
+    Mistake {
         name: "a script instead of a configuration",
         command: "sparring check load.js",
         code: 1,

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use clap::Args;
 use fleet::Fleet;
+use suite::builtin::built_in;
 use suite::drill::{self, Drill, Ending, Opens, Stage, Target, Verdict};
 use suite::preflight::folder;
+use suite::run::Admin;
 
 use super::CommandResult;
 use crate::admin_target;
@@ -18,7 +20,7 @@ use crate::environment;
 use crate::fleet_names::find;
 use crate::reach::reach;
 use crate::signals;
-use crate::terminal::{self, say};
+use crate::terminal::{self, Usage, say};
 
 /// Runs a fault drill against a running stack and gives a verdict.
 ///
@@ -27,6 +29,8 @@ use crate::terminal::{self, say};
 /// Faults are reverted however the drill ends: by Ctrl-C, a closed terminal or an error; when the
 /// drill is killed, the mocks revert them within 6 s. Mock detectors are changed through their
 /// admin API at the endpoints of the fleet file. A drill continues when its output is closed.
+///
+/// The faults of simulated systems are part of their suites: `sparring test acis fault-tolerance`.
 ///
 /// Exit codes: 0 everything held, 99 something did not, 4 the system was not steady beforehand,
 /// 5 the figures cannot be trusted, 1 the drill could not be carried out or its journal could not
@@ -58,6 +62,9 @@ Examples:
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
     arguments.fleet.init_logging("warn");
+    if let Some(instead) = instead(arguments) {
+        return Err(Usage(instead).into());
+    }
     let fleet = arguments.fleet.load()?;
     let mut drill = Drill::read(&arguments.file)?;
     if arguments.without_load {
@@ -89,6 +96,40 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
         Err(error) => drop(terminal::report(&error)),
     }
     Ok(ExitCode::from(code))
+}
+
+/// The command that injects the faults of what is named, if it is not a drill: a suite, or the URL of a simulated system.
+fn instead(arguments: &Arguments) -> Option<String> {
+    let named = arguments.file.to_string_lossy();
+    if built_in(&named).is_some() && !arguments.file.exists() {
+        let why = format!("{named} is not the file of a drill");
+        return Some(of_suite(&why, &named, ""));
+    }
+    let is_url = named.starts_with("http://") || named.starts_with("https://");
+    let url = Some(&*named).filter(|_| is_url);
+    let url = url.or(arguments.orchestrator.as_deref())?;
+    let state = Admin::new(url).state().unwrap_or_default();
+    let system = state["system"].as_str();
+    match system.filter(|_| state["simulated"] == true) {
+        Some(system) => {
+            let why = format!("{url} is the simulated system {system}");
+            Some(of_suite(&why, system, &format!(" --base-url {url}")))
+        }
+        None if is_url => Some(format!(
+            "{named} is not the file of a drill; `sparring drill FILE --orchestrator {named}` drills the service there"
+        )),
+        None => None,
+    }
+}
+
+fn of_suite(why: &str, system: &str, flag: &str) -> String {
+    let command = match built_in(system) {
+        Some(_) => format!("sparring test {system} fault-tolerance{flag}"),
+        None => format!("sparring test FILE{flag}"),
+    };
+    format!(
+        "{why}; `{command}` injects the faults of its suite under load, and judges detection and recovery"
+    )
 }
 
 /// Replaces aliases by canonical names, which mocks and metrics use.

@@ -4,6 +4,8 @@
 //! request that visits them v times fails with probability 1 − (1 − k/n)^v; without any instance left, all requests
 //! fail until the first one is up again. Requests in flight at a crashed instance are lost. Failures beyond that, and
 //! beyond chance, are not explained by the crash alone.
+//!
+//! A time scale does not apply: a system detects a crash and restarts in its own time, and requests are not scaled either.
 
 use analysis::threshold::Limit;
 use serde_json::Value;
@@ -17,7 +19,7 @@ use super::verdict::{Question, Sheet, number};
 /// A sum of independent failures exceeds its mean by more than this many deviations once in 700 times.
 const DEVIATIONS: f64 = 3.0;
 const RULE: &str = "failed requests <= requests until the crash is noticed x (1 - (1 - k/n)^visits) + those in flight on the k instances \
-                    + what failed at this rate before, and three standard deviations";
+                    + what failed at this rate before, and three standard deviations; detection and restart take the system's own time at any time scale";
 
 /// The bound on the failures of a crash.
 struct Crash {
