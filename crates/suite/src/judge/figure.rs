@@ -199,7 +199,8 @@ impl Figure {
         let edges = (value * mean_s + 1.0) / seconds.max(1e-9);
         let reached = value >= limit.value - edges && value <= limit.value + edges;
         let asked_for = window.level.is_some_and(|level| {
-            (level - limit.value).abs() < 1e-9 * level.max(1.0) && self == Self::Requests
+            let is_of_all = matches!(self, Self::Requests | Self::Successes);
+            (level - limit.value).abs() < 1e-9 * level.max(1.0) && is_of_all
         });
         if asked_for && reached {
             return Decision {

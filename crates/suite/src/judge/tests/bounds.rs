@@ -94,12 +94,19 @@ fn an_open_rate_that_was_asked_for_is_held_but_for_its_edges() {
     let bound = Bound::Limit(Limit::at_least(1000.0));
     let mut sample = Sample::of("aiaas", "throughput").rate(999.95).level(1000.0);
     sample.record.model = "open".to_owned();
-    let standing = |sample: &Sample| {
+    let standing = |figure: Figure, sample: &Sample| {
         let windows = window::judged(&sample.test, &sample.record);
-        Figure::Requests.decide(&windows[0], bound).standing
+        figure.decide(&windows[0], bound).standing
     };
-    assert_eq!(standing(&sample), Standing::Held);
-    assert_ne!(standing(&sample.rate(980.0).level(1000.0)), Standing::Held);
+    let fewer = sample.clone().rate(980.0).level(1000.0);
+    for figure in [Figure::Requests, Figure::Successes] {
+        assert_eq!(standing(figure, &sample), Standing::Held);
+        assert_ne!(standing(figure, &fewer), Standing::Held);
+    }
+    // Failures are not edges.
+    let failing = sample.failing(0.01);
+    assert_eq!(standing(Figure::Requests, &failing), Standing::Held);
+    assert_ne!(standing(Figure::Successes, &failing), Standing::Held);
 }
 
 /// The seconds of the router's decisions.
