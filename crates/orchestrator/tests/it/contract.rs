@@ -267,7 +267,7 @@ async fn health_tells_version_and_environment() {
 }
 
 /// The name, and the labels in alphabetical order.
-const METRICS: [(&str, &str); 16] = [
+const METRICS: [(&str, &str); 17] = [
     (
         "orchestrate_requests_total",
         "policy,processing_mode,status,tenant",

@@ -132,8 +132,8 @@ pub struct Class {
     /// The weights of the tasks, as in the script; compared with the counted tasks.
     #[serde(default)]
     pub tasks: IndexMap<String, u32>,
-    /// The mix of the simulated system, or the endpoint, that its users request: what the system knows of it is shown next to
-    /// what a test found, and sizes open tests. Absent: the first mix of the system.
+    /// The mix of the simulated system, or the endpoint, that its users request. The system's own figures for it are shown next to
+    /// those of a test, and determine how many virtual users an open test allocates. Absent: the first mix of the system.
     pub mix: Option<String>,
     /// The time that an iteration may take to end after its phase.
     #[serde(default = "graceful_stop")]
