@@ -1,4 +1,4 @@
-//! How many virtual users an open test allocates before its load.
+//! The number of virtual users that an open test allocates before its load.
 //!
 //! An arrival keeps a virtual user until its response, so that a rate needs rate x response time of them on the average, and
 //! twice as many are allocated. An arrival that finds none is dropped.
@@ -7,14 +7,14 @@ use serde_json::{Map, Value, json};
 
 use super::options::UNITS;
 
-/// The response time of a system that does not tell its own.
+/// The assumed response time of a system that does not report its own.
 const ASSUMED_RESPONSE_S: f64 = 1.0;
-/// A known mean does not include that a system, or the machine, pauses for a moment.
+/// Headroom for a short pause of the system or the machine, which a mean does not include.
 const PAUSE_S: f64 = 0.25;
-/// Near its capacity a system answers ever later; users without number would not tell more.
+/// Near its capacity the response time of a system grows without bound; more users would show nothing new.
 const LONGEST_RESPONSE_S: f64 = 5.0;
 
-/// What a plan allocates for a rate.
+/// The number that a plan allocates for a rate.
 pub(super) fn assumed(rate_per_s: f64) -> u64 {
     needed(rate_per_s, ASSUMED_RESPONSE_S)
 }
@@ -23,8 +23,8 @@ fn needed(rate_per_s: f64, response_s: f64) -> u64 {
     ((rate_per_s * response_s * 2.0).ceil() as u64).max(1)
 }
 
-/// Allocates by the mean response time of the system at the rate of all scenarios, in seconds. What was planned without that
-/// knowledge stays the most, should the system be slower.
+/// Allocates by the mean response time of the system at the rate of all scenarios, in seconds. The number planned without it
+/// remains the maximum, in case the system is slower.
 pub fn allocate(options: &mut Value, response_s: impl FnOnce(f64) -> Option<f64>) {
     let scenarios = options.get_mut("scenarios").and_then(Value::as_object_mut);
     let scenarios = scenarios.into_iter().flat_map(Map::values_mut);

@@ -26,9 +26,9 @@ use crate::run::scrape;
 
 /// Maximum number of ids and calls that are remembered; further ones are not compared.
 const MOST: usize = 4_000_000;
-/// How long the orchestrator may take to tell its metrics.
+/// Time limit for reading the metrics of the orchestrator.
 const TOLD_WITHIN: Duration = Duration::from_secs(5);
-/// How long a detector may take to write a call that has ended into its journal.
+/// Time limit for an ended call to appear in the journal of a detector.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(1);
 
 /// The detectors' account of a running test.
@@ -37,7 +37,7 @@ pub struct CallAccount {
     exchanges: Arc<Exchanges>,
     detectors: Vec<(Admin, Mutex<Journal>)>,
     orchestrator: Orchestrator,
-    /// What it counted before the test, by detector.
+    /// Its counters before the test, by detector.
     before: Vec<Option<Made>>,
     book: Mutex<Book>,
 }
@@ -106,7 +106,7 @@ pub struct CallsOf {
     pub further_attempts: u64,
     /// Calls that the orchestrator cancelled before the response.
     pub cancelled: u64,
-    /// Calls that the orchestrator counted; absent where it did not tell.
+    /// Calls that the orchestrator counted; absent if its metrics could not be read.
     pub made: Option<u64>,
     /// Of these, calls that never reached the detector, because no connection could be established.
     pub unconnected: u64,
@@ -123,7 +123,7 @@ impl CallAccount {
             let detector = name.clone();
             Some((admin, Mutex::new(Journal { detector, read })))
         };
-        // First what was made, and behind the load first the journals: no journal then has a call that is not counted.
+        // The metrics are read first here, and the journals first after the load: so no journal has an uncounted call.
         let orchestrator = Orchestrator::new(&target.orchestrator);
         let metrics = orchestrator.metrics();
         let before = target.detectors.keys();
@@ -225,7 +225,7 @@ impl Orchestrator {
 }
 
 impl Made {
-    /// `None` where the orchestrator does not tell.
+    /// `None` if its metrics lack these series.
     fn of(metrics: &str, detector: &str) -> Option<Self> {
         let sum = |name: &str, class: Option<&str>| {
             let class = class.map(|class| ("class", class));
@@ -240,7 +240,7 @@ impl Made {
         })
     }
 
-    /// What was in flight before comes into the journals after it.
+    /// Calls in flight before the test reach the journals during it.
     fn since(self, before: Self) -> Self {
         Self {
             attempts: self.attempts - before.attempts + before.in_flight,
