@@ -26,6 +26,7 @@ mod k6_features;
 mod k6_looks;
 mod kill_nine;
 mod left_behind;
+mod locust_page;
 mod log_output;
 mod many_sockets;
 mod many_vus;

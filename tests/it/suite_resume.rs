@@ -95,7 +95,7 @@ impl Bench {
         let running = Running(child.expect("the binary was built for this test"));
         let begun = Instant::now();
         // Lines of seconds of a steady phase.
-        while self.journal().matches("\"latencies\"").count() < 4 {
+        while self.journal().matches("\"measured\":{\"second\":").count() < 4 {
             assert!(begun.elapsed() < PATIENCE, "no journal: {}", self.journal());
             std::thread::sleep(Duration::from_millis(50));
         }

@@ -284,7 +284,7 @@ fn the_shared_locustfile_is_run_on_the_system_whose_users_it_has() {
     );
 }
 
-fn has_real_locust() -> bool {
+pub fn has_real_locust() -> bool {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&folders).any(|folder| folder.join("locust").is_file());
     if !found {

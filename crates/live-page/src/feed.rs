@@ -128,6 +128,7 @@ impl Feed {
         let is_request = [
             builtin::HTTP_REQ_DURATION,
             builtin::HTTP_REQ_INTENDED_DURATION,
+            builtin::HTTP_REQ_CONTENT_BYTES,
         ]
         .contains(&sample.metric);
         let tagged = if is_request {
@@ -155,6 +156,9 @@ impl Feed {
             }
             (builtin::HTTP_REQ_INTENDED_DURATION, Some(_)) => {
                 measured.intended((sample.value * 1e3).round().max(0.0) as u64);
+            }
+            (builtin::HTTP_REQ_CONTENT_BYTES, Some(tagged)) => {
+                measured.content(&tagged.key, count);
             }
             (builtin::VUS, _) => measured.users(at_s, sample.value),
             (builtin::CHECKS, _) if counts => {

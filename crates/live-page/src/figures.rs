@@ -20,6 +20,8 @@ pub struct Group {
     pub failures: u64,
     sum: f64,
     squares: f64,
+    /// Of the bodies of responses, where they are measured.
+    pub content_bytes: Option<u64>,
     min: u64,
     max: u64,
     pub statuses: BTreeMap<u16, u64>,
@@ -39,6 +41,7 @@ impl Default for Group {
             failures: 0,
             sum: 0.0,
             squares: 0.0,
+            content_bytes: None,
             min: u64::MAX,
             max: 0,
             statuses: BTreeMap::new(),
@@ -73,6 +76,9 @@ impl Group {
         self.failures += other.failures;
         self.sum += other.sum;
         self.squares += other.squares;
+        if let Some(bytes) = other.content_bytes {
+            *self.content_bytes.get_or_insert(0) += bytes;
+        }
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
         for (status, count) in &other.statuses {
@@ -148,6 +154,7 @@ impl Group {
             failures: self.failures,
             requests_per_s: (seconds > 0.0).then(|| self.requests as f64 / seconds),
             latency: self.latency(),
+            content_bytes: self.content_bytes,
             ..Figures::default()
         }
     }

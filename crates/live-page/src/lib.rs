@@ -5,8 +5,10 @@
 //! never slows the run: it has its own thread, and a slow client is disconnected and counted.
 
 mod config;
+mod exceptions;
 mod feed;
 mod figures;
+mod history;
 mod live_run;
 pub mod locust;
 mod measured;
@@ -19,6 +21,7 @@ mod stream;
 mod web_dashboard;
 
 pub use config::{Config, ConfigError};
+pub use exceptions::Exceptions;
 pub use feed::Feed;
 pub use live_run::{LiveRun, Phase, Stage};
 pub use request::{Tagged, is_beside_the_load, is_probe};

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use indexmap::IndexMap;
+use load_engine::log::LogEntry;
 use report::RunRecord;
 use report::record::{Event, Judgement};
 
+use super::exceptions::Exceptions;
 use super::measured::Measured;
 
 /// The state of a run; clones share it.
@@ -61,14 +62,13 @@ pub(crate) struct Shown {
     pub broken_off: Option<String>,
     /// Lines of the log, the newest last.
     pub log: VecDeque<String>,
-    /// Exceptions of the script by message.
-    pub exceptions: IndexMap<String, u64>,
+    /// Exceptions of the test's script.
+    pub exceptions: Exceptions,
 }
 
-/// Maximum number of log lines.
+/// Maximum number of log lines, and of characters of each.
 const MOST_LINES: usize = 500;
-/// Maximum number of distinct exceptions.
-const MOST_EXCEPTIONS: usize = 100;
+const LONGEST_LINE: usize = 2000;
 /// Maximum number of events of a test.
 const MOST_EVENTS: usize = 200;
 
@@ -95,6 +95,7 @@ impl LiveRun {
         shown.phases.clear();
         shown.judgements.clear();
         shown.events.clear();
+        shown.exceptions = Exceptions::default();
     }
 
     /// The record of the run with the tests that have ended.
@@ -103,6 +104,7 @@ impl LiveRun {
         shown.finished = Some(record.clone());
         // Its last test is now shown from the record.
         shown.measured = Measured::default();
+        shown.exceptions = Exceptions::default();
         shown.test.clear();
     }
 
@@ -136,25 +138,21 @@ impl LiveRun {
 
     /// Resets the measurements; the record of the run keeps them.
     pub fn reset(&self) {
-        self.lock().measured.reset();
+        let mut shown = self.lock();
+        shown.measured.reset();
+        shown.exceptions = Exceptions::default();
     }
 
-    /// Adds a line of the driver's log. One of an error is an exception of the script.
-    pub fn log(&self, line: &str) {
+    /// Adds an entry of the driver's log, whose line is `line`.
+    pub fn log(&self, entry: &LogEntry<'_>, line: &str) {
         let mut shown = self.lock();
-        if line.contains("level=error") {
-            let message = line.split_once("msg=").map_or(line, |(_, message)| message);
-            let is_known = shown.exceptions.contains_key(message);
-            let message = match is_known || shown.exceptions.len() < MOST_EXCEPTIONS {
-                true => message,
-                false => "(other exceptions)",
-            };
-            *shown.exceptions.entry(message.to_owned()).or_default() += 1;
-        }
+        shown.exceptions.hear(entry);
         if shown.log.len() >= MOST_LINES {
             shown.log.pop_front();
         }
-        shown.log.push_back(line.to_owned());
+        shown
+            .log
+            .push_back(line.chars().take(LONGEST_LINE).collect());
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Shown> {

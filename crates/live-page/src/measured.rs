@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use report::record::Second;
 
 use super::figures::Group;
+use super::history::{History, Point};
 
 /// Maximum number of seconds with values: ten hours.
 const MOST_SECONDS: usize = 36_000;
@@ -42,6 +43,8 @@ pub struct Measured {
     /// Values of finished seconds, from `first_second` on.
     closed: VecDeque<Second>,
     first_second: u32,
+    /// Of finished seconds.
+    history: History,
     /// Seconds that may still receive samples.
     open: BTreeMap<u32, Open>,
     pub all: Group,
@@ -65,12 +68,13 @@ pub struct Recent {
     pub by_endpoint: HashMap<usize, (u64, u64)>,
 }
 
+/// A second that may still receive samples.
 #[derive(Debug, Default)]
-struct Open {
-    group: Group,
+pub struct Open {
+    pub group: Group,
     /// Requests and failures by the endpoint's index.
     by_endpoint: HashMap<usize, (u64, u64)>,
-    users: Option<f64>,
+    pub users: Option<f64>,
     dropped_iterations: u64,
 }
 
@@ -84,19 +88,7 @@ impl Measured {
             ..
         } = *request;
         self.all.add(status, error, micros);
-        let is_known = self.endpoints.contains_key(&request.key);
-        let key = if is_known || self.endpoints.len() < MOST_ENDPOINTS {
-            request.key.clone()
-        } else {
-            Key {
-                method: String::new(),
-                name: OTHER.to_owned(),
-                class: None,
-            }
-        };
-        let entry = self.endpoints.entry(key);
-        let place = entry.index();
-        let group = entry.or_default();
+        let (place, group) = self.endpoint(&request.key);
         group.add(status, error, micros);
         if let Some(error) = error {
             group.note_error(error, at_s);
@@ -115,6 +107,12 @@ impl Measured {
             }
             Err(None) => {}
         }
+    }
+
+    /// Counts the body of a request's response.
+    pub fn content(&mut self, key: &Key, bytes: u64) {
+        *self.all.content_bytes.get_or_insert(0) += bytes;
+        *self.endpoint(key).1.content_bytes.get_or_insert(0) += bytes;
     }
 
     /// Counts the same request once more, timed from its planned start.
@@ -207,6 +205,16 @@ impl Measured {
         recent
     }
 
+    /// The course until now.
+    pub fn history(&self) -> VecDeque<Point> {
+        let mut history = self.history.clone();
+        let next = self.first_second + u32::try_from(self.closed.len()).unwrap_or(u32::MAX);
+        for second in next..=self.last_s.max(0.0).floor() as u32 {
+            history.add(second, self.open.get(&second));
+        }
+        history.points()
+    }
+
     /// Resets the values, not the time.
     pub fn reset(&mut self) {
         *self = Self {
@@ -215,6 +223,22 @@ impl Measured {
             users: self.users,
             ..Self::default()
         };
+    }
+
+    /// The group of an endpoint, which beyond the maximum is that of all others, and its index.
+    fn endpoint(&mut self, key: &Key) -> (usize, &mut Group) {
+        let is_known = self.endpoints.contains_key(key);
+        let key = if is_known || self.endpoints.len() < MOST_ENDPOINTS {
+            key.clone()
+        } else {
+            Key {
+                method: String::new(),
+                name: OTHER.to_owned(),
+                class: None,
+            }
+        };
+        let entry = self.endpoints.entry(key);
+        (entry.index(), entry.or_default())
     }
 
     /// The second at this time; `Err` with its values if it is finished, without if they are no longer kept.
@@ -242,10 +266,9 @@ impl Measured {
             (self.first_second, next) = (least, least);
         }
         while next < until {
-            let figures = match self.open.remove(&next) {
-                Some(open) => open.figures(next),
-                None => silent(next),
-            };
+            let open = self.open.remove(&next);
+            self.history.add(next, open.as_ref());
+            let figures = open.map_or_else(|| silent(next), |open| open.figures(next));
             self.closed.push_back(figures);
             next += 1;
             if self.closed.len() > MOST_SECONDS {
@@ -311,6 +334,31 @@ mod tests {
         assert_eq!((seconds[7].requests, seconds[7].p99_ms), (0, None));
         assert_eq!((seconds[30].requests, seconds[30].users), (1, Some(3.0)));
         assert_eq!(measured.all.requests, 4);
+    }
+
+    #[test]
+    fn the_history_has_a_point_every_five_seconds_of_the_ten_before_it() {
+        let mut measured = Measured::default();
+        measured.users(0.5, 3.0);
+        for second in 0..26_u32 {
+            let at_s = f64::from(second) + 0.5;
+            let micros = if second < 15 { 10_000 } else { 30_000 };
+            measured.request(at_s, &request("a", micros));
+            measured.request(at_s, &request("a", micros));
+        }
+        let history = measured.history();
+        let times: Vec<u32> = history.iter().map(|point| point.at_s).collect();
+        assert_eq!(times, [5, 10, 15, 20, 25]);
+        let rates: Vec<f64> = history.iter().map(|point| point.requests_per_s).collect();
+        assert_eq!(rates, [2.0; 5]);
+        // Of the ten seconds before 20 the half had 30 ms; before 25 all.
+        let near = |found: f64, expected: f64| (found - expected).abs() <= expected * 1e-3;
+        assert!(near(history[2].p95_ms, 10.0) && near(history[3].p95_ms, 30.0));
+        assert!(near(history[3].p50_ms, 10.0) && near(history[4].p50_ms, 30.0));
+        assert!(near(history[4].mean_ms, 18.0), "{history:?}");
+        assert_eq!(history[4].users, 3.0);
+        measured.reset();
+        assert!(measured.history().len() <= 1);
     }
 
     #[test]

@@ -128,6 +128,7 @@ fn test(shown: &Shown) -> TestRecord {
         truth: Vec::new(),
         ledger: Vec::new(),
         checks: checks(&measured.checks),
+        exceptions: shown.exceptions.list(),
         k6_summary: Value::Null,
         locust_result: None,
         analysis: IndexMap::new(),

@@ -160,6 +160,9 @@ pub struct ReportFlags {
     /// Also measure http_req_intended_duration, from the planned start of the iteration (not k6's)
     #[arg(long, env = "SPARRING_INTENDED_DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub intended_duration: Option<bool>,
+    /// Also measure `http_req_content_bytes`, for suites.
+    #[arg(skip)]
+    pub content_bytes: bool,
     /// Accepted for compatibility; no usage data is ever sent
     #[arg(long, env = "K6_NO_USAGE_REPORT", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub no_usage_report: Option<bool>,

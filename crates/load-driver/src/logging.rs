@@ -110,7 +110,11 @@ pub fn logger(args: &Args, around: &Surroundings) -> Result<Log, Failure> {
         None => None,
     };
     let queue = sending.as_ref().map(Loki::queue);
+    let heard = around.log.clone();
     let logger = Logger::new(move |line| {
+        if let Some(heard) = heard.as_ref().filter(|_| line.level >= least) {
+            heard.log(line.level, line.message, line.fields);
+        }
         let is_console = line.fields.contains(&("source", "console"));
         match (&console, &queue) {
             // All lines in that file come from the console, so the fields are omitted.
@@ -237,7 +241,8 @@ impl Writer {
     }
 }
 
-fn pairs(line: &LogEntry<'_>) -> String {
+/// The line of an entry in files: `time="…" level=info msg="…"`.
+pub fn pairs(line: &LogEntry<'_>) -> String {
     let mut text = format!("time=\"{}\" level={}", now(), line.level.name());
     let message = (!line.message.is_empty()).then_some(("msg", line.message));
     let fields = message.into_iter().chain(line.fields.iter().copied());

@@ -130,6 +130,7 @@ async fn drive(
     let intended = args.report.intended_duration == Some(true);
     let state = RunState::new(Arc::clone(&options))
         .measuring_intended(intended)
+        .measuring_content(args.report.content_bytes)
         .telling(seen.exchanges())
         .showing(standings);
     let state = Arc::new(state);

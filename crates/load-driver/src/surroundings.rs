@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use load_engine::log::Logger;
 use tokio_util::sync::CancellationToken;
 
 /// The surroundings of a run. The command line passes those of the process; a suite that drives in
@@ -19,6 +20,8 @@ pub struct Surroundings {
     /// The columns of the terminal of the standard output, if lines can be overwritten there; otherwise
     /// `None`. They are read each time, since a window can be resized.
     pub screen: Option<fn() -> usize>,
+    /// Given the entries of the log as well.
+    pub log: Option<Logger>,
     pub interruption: Interruption,
 }
 
@@ -55,6 +58,7 @@ impl Surroundings {
             stdout: Stream::new(io::sink()),
             stderr: Stream::new(io::sink()),
             screen: None,
+            log: None,
             interruption: Interruption::Tokens {
                 end: CancellationToken::new(),
                 give_up: CancellationToken::new(),

@@ -57,6 +57,7 @@ pub struct RunState {
     /// The health of the driver itself.
     pub health: Health,
     measures_intended: bool,
+    measures_content: bool,
     exchanges: Option<Arc<Exchanges>>,
     started: OnceLock<Instant>,
     marked_failed: AtomicBool,
@@ -120,6 +121,7 @@ impl RunState {
             instance: Instance::default(),
             health: Health::default(),
             measures_intended: false,
+            measures_content: false,
             exchanges: None,
             started: OnceLock::new(),
             marked_failed: AtomicBool::new(false),
@@ -151,6 +153,15 @@ impl RunState {
         }
     }
 
+    /// The same run, with `http_req_content_bytes` if requested.
+    #[must_use]
+    pub fn measuring_content(self, measures_content: bool) -> Self {
+        Self {
+            measures_content,
+            ..self
+        }
+    }
+
     /// The same run, which records the outcome of each request in this log.
     #[must_use]
     pub fn telling(self, exchanges: Option<Arc<Exchanges>>) -> Self {
@@ -176,6 +187,11 @@ impl RunState {
     /// Whether requests are also measured from the planned start of their iteration.
     pub fn measures_intended(&self) -> bool {
         self.measures_intended
+    }
+
+    /// Whether the bodies of responses are measured.
+    pub fn measures_content(&self) -> bool {
+        self.measures_content
     }
 
     /// The consolidated options.

@@ -40,4 +40,5 @@ builtin! {
     GRPC_STREAMS = 26, "grpc_streams", Counter, Default;
     GRPC_STREAMS_MSGS_SENT = 27, "grpc_streams_msgs_sent", Counter, Default;
     GRPC_STREAMS_MSGS_RECEIVED = 28, "grpc_streams_msgs_received", Counter, Default;
+    HTTP_REQ_CONTENT_BYTES = 29, "http_req_content_bytes", Counter, Data;
 }

@@ -17,6 +17,7 @@ pub fn surroundings() -> Surroundings {
         stdout: Stream::new(Noting).on_terminal(takes_more_than_text(stdout().is_terminal())),
         stderr: Stream::new(stderr()).on_terminal(takes_more_than_text(stderr().is_terminal())),
         screen: terminal::can_move().then_some(terminal::columns),
+        log: None,
         interruption: Interruption::Signals,
     }
 }

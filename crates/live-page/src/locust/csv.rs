@@ -19,15 +19,8 @@ pub(crate) async fn failures(page: Shown) -> Response {
     file(page, "_failures.csv", "failures.csv")
 }
 
-pub(crate) async fn exceptions(State(page): Shown) -> Response {
-    let mut text = "Count,Message,Traceback,Nodes\r\n".to_owned();
-    for (message, count) in &page.board.lock().exceptions {
-        text.push_str(&format!(
-            "{count},\"{}\",,local\r\n",
-            message.replace('"', "\"\"")
-        ));
-    }
-    download("exceptions.csv", text.into_bytes())
+pub(crate) async fn exceptions(page: Shown) -> Response {
+    file(page, "_exceptions.csv", "exceptions.csv")
 }
 
 /// One of Locust's files, of the test in progress or the last one.
@@ -37,14 +30,13 @@ fn file(State(page): Shown, of_export: &str, name: &str) -> Response {
     let found = files
         .into_iter()
         .find(|file| file.name.ends_with(of_export));
-    download(name, found.map(|file| file.bytes).unwrap_or_default())
-}
-
-fn download(name: &str, bytes: Vec<u8>) -> Response {
-    let disposition = format!("attachment; filename={name}");
     let headers = [
         (header::CONTENT_TYPE, "text/csv".to_owned()),
-        (header::CONTENT_DISPOSITION, disposition),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename={name}"),
+        ),
     ];
+    let bytes = found.map(|file| file.bytes).unwrap_or_default();
     (headers, bytes).into_response()
 }

@@ -11,10 +11,12 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::routing::{any, get};
 use axum::{Json, http::header};
+use report::export::NODE;
 use report::page::live::Controls;
 use serde_json::{Value, json};
 
 use super::live_run::LiveRun;
+use super::record::current;
 use super::routes::{Page, Shown, report_page};
 
 /// The manual control of a run.
@@ -76,11 +78,10 @@ async fn reset(State(page): Shown) -> impl IntoResponse {
 }
 
 async fn exceptions(State(page): Shown) -> Json<Value> {
-    let shown = page.board.lock();
-    let all: Vec<Value> = shown
+    let all: Vec<Value> = current(&page.board)
         .exceptions
         .iter()
-        .map(|(message, count)| json!({ "count": count, "msg": message, "traceback": "", "nodes": "local" }))
+        .map(|it| json!({ "count": it.count, "msg": it.message, "traceback": it.traceback, "nodes": NODE }))
         .collect();
     Json(json!({ "exceptions": all }))
 }
@@ -94,7 +95,8 @@ async fn tasks(State(page): Shown) -> Json<Value> {
         .iter()
         .map(|(name, weight)| {
             let ratio = if sum > 0.0 { weight / sum } else { 0.0 };
-            (name.clone(), json!({ "ratio": ratio }))
+            // A class is one function of a script; Locust's classes have several tasks.
+            (name.clone(), json!({ "ratio": ratio, "tasks": {} }))
         })
         .collect();
     Json(json!({ "per_class": classes, "total": classes }))

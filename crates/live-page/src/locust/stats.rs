@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use report::record::{Endpoint, Figures, TestRecord};
 use serde_json::{Map, Value, json};
 
+use crate::history::Point;
 use crate::live_run::Stage;
 use crate::measured::Recent;
 use crate::record::{current, record};
@@ -18,16 +19,21 @@ pub(crate) async fn requests(State(page): Shown) -> Json<Value> {
     let test = current(&page.board);
     let began = record(&page.board).began.parse::<Timestamp>();
     let began_s = began.map_or(0.0, |began| began.as_millisecond() as f64 / 1e3) + test.begin_s;
-    let (recent, stage, users) = {
+    let (recent, history, stage, users) = {
         let shown = page.board.lock();
         (
             shown.measured.recent(),
+            shown.measured.history(),
             shown.stage,
             shown.measured.current_users(),
         )
     };
     let mut answer = report(&test, &recent, stage, users);
     answer["errors"] = Value::Array(errors(&test, began_s));
+    if test.figures.requests > 0 {
+        let points = history.iter().map(|it| point(it, began_s));
+        answer["history"] = points.collect();
+    }
     Json(answer)
 }
 
@@ -64,6 +70,7 @@ fn report(test: &TestRecord, recent: &Recent, stage: Stage, users: Option<f64>) 
             "response_time_percentile_0.95": percentile(0.95),
         },
         "workers": [],
+        "history": [],
         "state": state(stage),
         "user_count": users.unwrap_or(0.0) as u64,
     });
@@ -93,11 +100,6 @@ fn row(method: &str, name: &str, figures: &Figures, [rps, fails]: [f64; 2]) -> V
             0.0
         }
     };
-    let size = if requests > 0 {
-        figures.received_bytes as f64 / requests as f64
-    } else {
-        0.0
-    };
     json!({
         "method": method,
         "name": name,
@@ -114,7 +116,22 @@ fn row(method: &str, name: &str, figures: &Figures, [rps, fails]: [f64; 2]) -> V
         "total_fail_per_sec": per_s(figures.failures),
         "response_time_percentile_0.95": percentile("p95"),
         "response_time_percentile_0.99": percentile("p99"),
-        "avg_content_length": size,
+        "avg_content_length": figures.mean_content_bytes().unwrap_or(0.0),
+    })
+}
+
+/// A point of the charts, in the form that Locust gives its page: each value beside its time.
+fn point(point: &Point, began_s: f64) -> Value {
+    let time = Timestamp::from_second(began_s as i64 + i64::from(point.at_s));
+    let time = time.unwrap_or_default().to_string();
+    json!({
+        "response_time_percentile_0.5": [time, point.p50_ms],
+        "response_time_percentile_0.95": [time, point.p95_ms],
+        "current_rps": [time, point.requests_per_s],
+        "current_fail_per_sec": [time, point.failures_per_s],
+        "total_avg_response_time": [time, point.mean_ms],
+        "user_count": [time, point.users as u64],
+        "time": time,
     })
 }
 

@@ -71,6 +71,13 @@ pub fn samples() -> Vec<Sample> {
             f64::from(u8::from(is_bad)),
             tags,
         ));
+        let bytes = if is_bad { 30.0 } else { 90.0 };
+        samples.push(sample(
+            builtin::HTTP_REQ_CONTENT_BYTES,
+            after_ms,
+            bytes,
+            tags,
+        ));
         samples.push(sample(builtin::DATA_RECEIVED, after_ms, 100.0, &none));
     }
     samples

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use live_page::locust::{Control, Swarm};
 use live_page::{LiveRun, Stage};
+use load_engine::log::{Level, LogEntry};
 use report::page::live::Controls;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::fed::{ask, board, get, serve};
 
@@ -114,6 +115,21 @@ fn figures_have_the_fields_of_locust() {
         ),
         (&0.1.into(), &"running".into(), &5.into())
     );
+    assert_eq!(
+        [&stats[0], &stats[1], total].map(|row| row["avg_content_length"].as_f64()),
+        [Some(90.0), Some(30.0), Some(84.0)]
+    );
+    let history = answer["history"].as_array().expect("points");
+    assert_eq!(history.len(), 2, "{history:?}");
+    let at = "2026-01-01T00:00:10Z";
+    assert_eq!(history[1]["time"], at);
+    assert_eq!(history[1]["current_rps"], json!([at, 10.0]));
+    assert_eq!(history[1]["current_fail_per_sec"], json!([at, 1.0]));
+    assert_eq!(history[1]["user_count"], json!([at, 5]));
+    assert_eq!(
+        history[1]["response_time_percentile_0.95"],
+        json!([at, 800.0])
+    );
     assert_eq!(answer["errors"][0]["error"], "Status code: 500");
     assert_eq!(answer["errors"][0]["occurrences"], 12);
     // The tenth request is the first to fail, the last one the last.
@@ -138,10 +154,19 @@ fn a_reset_begins_the_figures_anew() {
 #[test]
 fn files_have_the_headers_of_locust() {
     let board = board();
-    board.log(
-        "time=\"…\" level=error msg=\"ReferenceError: x is not defined\" executor=ramping-vus",
-    );
-    board.log("time=\"…\" level=info msg=hello");
+    let exception = LogEntry {
+        level: Level::Error,
+        message: "ReferenceError: x is not defined\n\tat buy (file:///s.js:3:5(2))\n\tat default (file:///s.js:9:1(4))\n",
+        fields: &[("executor", "ramping-vus"), ("source", "stacktrace")],
+    };
+    board.log(&exception, "time=\"…\" level=error msg=…");
+    board.log(&exception, "time=\"…\" level=error msg=…");
+    let said = LogEntry {
+        level: Level::Error,
+        message: "an error that the script says itself",
+        fields: &[("source", "console")],
+    };
+    board.log(&said, "time=\"…\" level=error msg=…");
     let server = serve(board, Some(Arc::new(Noted::default())));
     let check = |path: &str, begin: &str, lines: usize| {
         let text = get(&server, path);
@@ -168,15 +193,24 @@ fn files_have_the_headers_of_locust() {
         failures.contains(",12,2026-01-01T00:00:00Z,2026-01-01T00:00:11Z"),
         "{failures}"
     );
-    check("/exceptions/csv", "Count,Message,Traceback,Nodes", 2);
-    let exceptions: Value = serde_json::from_str(&get(&server, "/exceptions")).expect("JSON");
-    assert!(
-        exceptions["exceptions"][0]["msg"]
-            .as_str()
-            .is_some_and(|msg| msg.contains("ReferenceError"))
+    let places = "at buy (file:///s.js:3:5(2))\nat default (file:///s.js:9:1(4))";
+    assert_eq!(
+        get(&server, "/exceptions/csv"),
+        format!(
+            "Count,Message,Traceback,Nodes\r\n2,ReferenceError: x is not defined,\"{places}\",local\r\n"
+        )
     );
+    let exceptions: Value = serde_json::from_str(&get(&server, "/exceptions")).expect("JSON");
+    assert_eq!(
+        exceptions,
+        json!({ "exceptions": [
+            { "count": 2, "msg": "ReferenceError: x is not defined", "traceback": places, "nodes": "local" }
+        ] })
+    );
+    let size = get(&server, "/stats/requests/csv");
+    assert!(size.contains(",84,"), "{size}");
     let logs: Value = serde_json::from_str(&get(&server, "/logs")).expect("JSON");
-    assert_eq!(logs["master"].as_array().map(Vec::len), Some(2));
+    assert_eq!(logs["master"].as_array().map(Vec::len), Some(3));
     assert!(get(&server, "/stats/report").contains("<figcaption>Throughput <span>"));
 }
 

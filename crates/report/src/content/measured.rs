@@ -211,6 +211,25 @@ pub fn checks(test: &TestRecord, limits: &Limits) -> Table {
     table
 }
 
+/// The exceptions that ended iterations of the scripts.
+pub fn exceptions(test: &TestRecord, limits: &Limits) -> Table {
+    let mut table = Table::new(
+        "Exceptions of the scripts",
+        &["exception", "place", "#iterations"],
+    );
+    table.folded = test.exceptions.len().saturating_sub(limits.entries);
+    table.folded_name = "exceptions";
+    for it in test.exceptions.iter().take(limits.entries) {
+        let place = it.traceback.lines().next().unwrap_or_default();
+        table.row(vec![
+            clipped(&it.message, limits.text).into(),
+            clipped(place, limits.text).into(),
+            Cell::marked(count(it.count), "bad"),
+        ]);
+    }
+    table
+}
+
 /// The key figures of a test: name and value.
 pub fn key_figures(test: &TestRecord) -> Vec<(&'static str, String)> {
     let figures = &test.figures;

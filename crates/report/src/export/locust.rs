@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use super::{Artefact, artefact};
-use crate::record::{Figures, PERCENTILES, RunRecord, Second, TestRecord};
+use crate::record::{Figures, PERCENTILES, RunRecord, ScriptException, Second, TestRecord};
 
 const STATS: &str = "Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,\
 Min Response Time,Max Response Time,Average Content Size,Requests/s,Failures/s,\
@@ -20,6 +20,9 @@ Total Min Response Time,Total Max Response Time,Total Average Content Size";
 const FAILURES: &str = "Method,Name,Error,Occurrences,First Seen,Last Seen";
 
 const EXCEPTIONS: &str = "Count,Message,Traceback,Nodes";
+
+/// Locust's name of the only generator.
+pub const NODE: &str = "local";
 
 const MISSING: &str = "N/A";
 
@@ -35,10 +38,9 @@ pub fn locust(run: &RunRecord, test: &TestRecord, prefix: &str) -> Vec<Artefact>
             &format!("{prefix}_failures.csv"),
             table(FAILURES, failures(run, test)),
         ),
-        // Exceptions of a script are failed checks or requests; the record has no others.
         artefact(
             &format!("{prefix}_exceptions.csv"),
-            table(EXCEPTIONS, Vec::new()),
+            table(EXCEPTIONS, exceptions(test)),
         ),
     ]
 }
@@ -85,9 +87,6 @@ fn stats(test: &TestRecord) -> Vec<Vec<String>> {
 fn stats_row(method: &str, name: &str, figures: &Figures) -> Vec<String> {
     let latency = figures.latency.as_ref();
     let requests = figures.requests;
-    // A response has at least one byte: 0 means that bytes were not counted.
-    let is_counted = requests > 0 && figures.received_bytes > 0;
-    let size = is_counted.then(|| figures.received_bytes as f64 / requests as f64);
     let failures_per_s = (figures.seconds > 0.0).then(|| figures.failures as f64 / figures.seconds);
     let mut row = vec![
         method.to_owned(),
@@ -98,7 +97,7 @@ fn stats_row(method: &str, name: &str, figures: &Figures) -> Vec<String> {
         or_missing(latency.map(|latency| latency.mean)),
         or_missing(latency.map(|latency| latency.min)),
         or_missing(latency.map(|latency| latency.max)),
-        or_missing(size),
+        or_missing(figures.mean_content_bytes()),
         or_missing(figures.requests_per_s),
         or_missing(failures_per_s),
     ];
@@ -200,4 +199,16 @@ fn failures(run: &RunRecord, test: &TestRecord) -> Vec<Vec<String>> {
         }
     }
     rows
+}
+
+fn exceptions(test: &TestRecord) -> Vec<Vec<String>> {
+    let row = |it: &ScriptException| {
+        vec![
+            it.count.to_string(),
+            it.message.clone(),
+            it.traceback.clone(),
+            NODE.to_owned(),
+        ]
+    };
+    test.exceptions.iter().map(row).collect()
 }

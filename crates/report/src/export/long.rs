@@ -151,6 +151,8 @@ impl Rows<'_> {
         self.figure(place, "users", "", figures.users);
         self.figure(place, "received", "bytes", counted(figures.received_bytes));
         self.figure(place, "sent", "bytes", counted(figures.sent_bytes));
+        let content = figures.content_bytes.map(|bytes| bytes as f64);
+        self.figure(place, "content", "bytes", content);
         self.figure(place, "mean", "ms", latency.map(|latency| latency.mean));
         self.figure(place, "min", "ms", latency.map(|latency| latency.min));
         self.figure(place, "max", "ms", latency.map(|latency| latency.max));

@@ -55,6 +55,7 @@ fn section(test: &TestRecord, limits: &Limits, text: &mut String) {
     part(text, "Endpoints", &measured::endpoints(test, limits));
     part(text, "Errors", &measured::errors(test, limits));
     part(text, "Checks", &measured::checks(test, limits));
+    part(text, "Exceptions", &measured::exceptions(test, limits));
     if let Some(ladder) = ladder::analyse(test) {
         text.push_str("\n### Ladder and capacity\n\n");
         for sentence in ladder.sentences() {

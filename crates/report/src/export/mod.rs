@@ -6,7 +6,7 @@ mod long;
 mod markdown;
 
 pub use junit::junit;
-pub use locust::locust;
+pub use locust::{NODE, locust};
 pub use long::long;
 pub use markdown::markdown;
 

@@ -206,7 +206,11 @@ fn test_parts(test: &TestRecord, live: &Live, html: &mut String) {
         ],
         html,
     );
-    tables(checks, "Checks", &[measured::checks(test, &LIMITS)], html);
+    let of_scripts = [
+        measured::checks(test, &LIMITS),
+        measured::exceptions(test, &LIMITS),
+    ];
+    tables(checks, "Checks", &of_scripts, html);
 }
 
 fn tables(id: &str, title: &str, tables: &[Table], html: &mut String) {

@@ -37,7 +37,11 @@ pub fn section(test: &TestRecord, at: usize, limits: &Limits, html: &mut String)
             measured::errors(test, limits),
         ],
     );
-    part(html, "Checks", &[measured::checks(test, limits)]);
+    let checks = [
+        measured::checks(test, limits),
+        measured::exceptions(test, limits),
+    ];
+    part(html, "Checks", &checks);
     ladder_part(test, &prefix, html);
     resources_part(test, &prefix, limits, html);
     part(
@@ -55,6 +59,12 @@ pub fn section(test: &TestRecord, at: usize, limits: &Limits, html: &mut String)
                 test,
                 "blast_radius",
                 "Endpoints affected by the faults",
+                limits,
+            ),
+            events::listed(
+                test,
+                "fault_controls",
+                "Concurrent control groups: the other endpoints at the time of each fault",
                 limits,
             ),
             events::resilience(test, limits),

@@ -23,6 +23,9 @@ pub struct Figures {
     pub users: Option<f64>,
     pub received_bytes: u64,
     pub sent_bytes: u64,
+    /// Bytes of the decoded bodies of responses; `null` where they were not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_bytes: Option<u64>,
 }
 
 /// Latencies in milliseconds.
@@ -128,6 +131,12 @@ impl Figures {
     pub fn successes_per_s(&self) -> Option<f64> {
         (self.seconds > 0.0)
             .then(|| (self.requests - self.failures.min(self.requests)) as f64 / self.seconds)
+    }
+
+    /// The mean size of a response's body; `None` without requests, or where sizes were not measured.
+    pub fn mean_content_bytes(&self) -> Option<f64> {
+        let bytes = self.content_bytes.filter(|_| self.requests > 0)?;
+        Some(bytes as f64 / self.requests as f64)
     }
 
     /// A percentile of [`PERCENTILES`] by its key, in milliseconds.

@@ -144,6 +144,9 @@ pub struct TestRecord {
     pub ledger: Vec<LedgerEntry>,
     /// The checks of the scripts: name, passes, fails.
     pub checks: Vec<Check>,
+    /// The exceptions that ended iterations of the scripts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<ScriptException>,
     /// k6's machine-readable summary.
     pub k6_summary: Value,
     /// Locust's own figures, with `--with-locust`.
@@ -176,6 +179,15 @@ pub struct Check {
     pub name: String,
     pub passes: u64,
     pub fails: u64,
+}
+
+/// How often an exception ended an iteration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ScriptException {
+    pub message: String,
+    /// The places in the script that it passed, the innermost first, one per line.
+    pub traceback: String,
+    pub count: u64,
 }
 
 impl TestRecord {

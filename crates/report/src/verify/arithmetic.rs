@@ -190,6 +190,9 @@ fn endpoints(endpoints: &[Endpoint], whole: &Figures, path: &str, verified: &mut
     if sum(|figures| figures.sent_bytes) > 0 {
         equal("sent_bytes", |figures| figures.sent_bytes);
     }
+    equal("content_bytes", |figures| {
+        figures.content_bytes.unwrap_or(0)
+    });
 }
 
 fn seconds(test: &TestRecord, path: &str, verified: &mut Verified) {

@@ -67,6 +67,7 @@ fn locusts_rows_have_as_many_fields_as_their_headers_and_the_records_values() {
                 assert_eq!(&rows[0][1], "/api/clients");
                 let last = &rows[rows.len() - 1];
                 assert_eq!((&last[0], &last[1]), ("", "Aggregated"));
+                assert_eq!((&rows[0][8], &last[8]), ("1700", "1700"));
                 assert_eq!(last[2], test.figures.requests.to_string());
                 assert_eq!(
                     last[16].parse(),
@@ -81,7 +82,12 @@ fn locusts_rows_have_as_many_fields_as_their_headers_and_the_records_values() {
                 assert_eq!(last[17], test.figures.requests.to_string());
             }
             "p_failures.csv" => assert!(rows[0][2].contains("\"queue full\""), "{:?}", rows[0]),
-            _ => assert!(rows.is_empty()),
+            _ => {
+                let exception = &test.exceptions[0];
+                let expected = ["3", &exception.message, &exception.traceback, "local"];
+                assert_eq!(rows[0], csv::StringRecord::from(expected.to_vec()));
+                assert_eq!(rows.len(), test.exceptions.len());
+            }
         }
     }
 }

@@ -247,6 +247,7 @@ fn record(test: &PlannedTest) -> TestRecord {
         truth: Vec::new(),
         ledger: Vec::new(),
         checks: Vec::new(),
+        exceptions: Vec::new(),
         k6_summary: json!({ "metrics": {} }),
         locust_result: None,
         analysis: IndexMap::new(),

@@ -9,6 +9,7 @@ use load_driver::args::{
     ClientFlags, HealthMode, ProcessFlags, ReportFlags, ScriptFlags, SummaryMode, TrendSinkMode,
 };
 use load_driver::{Args, Driven, Input, Interruption, RunHandle, Stream, Surroundings};
+use load_engine::log::Logger;
 use load_outputs::Output;
 use serde_json::Value;
 
@@ -90,7 +91,7 @@ impl Drive {
             leg.marks(),
             self.questions.clone(),
         );
-        let around = self.surroundings(interruption);
+        let around = self.surroundings(store, interruption);
         let mut outputs: Vec<Box<dyn Output>> = vec![Box::new(recorder)];
         if let Some(board) = &self.board {
             let phases = web::phases(&leg.phases);
@@ -113,6 +114,7 @@ impl Drive {
             trend_sink: (self.longest_s > EXACT_FOR_S).then_some(TrendSinkMode::Hdr),
             outputs: self.outputs.clone(),
             tags: self.tags.clone(),
+            content_bytes: true,
             summary_mode: self.summary_to.is_none().then_some(SummaryMode::Disabled),
             ..ReportFlags::default()
         };
@@ -137,7 +139,7 @@ impl Drive {
         }
     }
 
-    fn surroundings(&self, interruption: Interruption) -> Surroundings {
+    fn surroundings(&self, store: &Shared, interruption: Interruption) -> Surroundings {
         let is_ours = |name: &OsString| OVERRIDES.iter().any(|other| name == other);
         let variables = self.variables.iter();
         let variables = variables.filter(|(name, _)| !is_ours(name)).cloned();
@@ -152,8 +154,20 @@ impl Drive {
             stdout: self.summary_to.clone().unwrap_or_else(silent),
             stderr: Stream::new(without_end).on_terminal(self.stderr.is_terminal),
             screen: None,
+            log: Some(self.listener(store)),
             interruption,
         }
+    }
+
+    /// Counts exceptions, and shows the log on the page.
+    fn listener(&self, store: &Shared) -> Logger {
+        let (store, board) = (store.clone(), self.board.clone());
+        Logger::new(move |entry| {
+            store.lock().hear(entry);
+            if let Some(board) = board.as_ref().filter(|_| !entry.message.contains(ENDED)) {
+                board.log(entry, &load_driver::log_line(entry));
+            }
+        })
     }
 }
 

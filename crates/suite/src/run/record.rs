@@ -93,6 +93,7 @@ pub fn record(test: &PlannedTest, store: &Store, gathered: &Gathered) -> TestRec
         truth: Vec::new(),
         ledger: ledger(test, driving),
         checks: checks(store),
+        exceptions: store.exceptions.list(),
         k6_summary: summary,
         locust_result: None,
         analysis: recent.into_iter().collect(),

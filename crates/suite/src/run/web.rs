@@ -1,13 +1,12 @@
 //! The page of a run, and its manual controls.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use live_page::locust::{Control, Swarm};
 use live_page::{LiveRun, Phase, Stage};
-use load_driver::{RunHandle, Stream};
+use load_driver::RunHandle;
 use report::page::live::Controls;
 use report::record::EventKind;
 use tokio_util::sync::CancellationToken;
@@ -117,17 +116,6 @@ impl Web {
             users = Some(next);
         }
     }
-
-    /// The same stream; its lines are shown on the page, too.
-    pub fn listen(&self, to: Stream) -> Stream {
-        let is_terminal = to.is_terminal;
-        let lines = Lines {
-            to,
-            board: self.board.clone(),
-            line: Vec::new(),
-        };
-        Stream::new(lines).on_terminal(is_terminal)
-    }
 }
 
 /// The phases of a leg, for the shading on the page.
@@ -204,35 +192,6 @@ fn shared(test: &PlannedTest, users: u64) -> BTreeMap<String, u64> {
     let names = test.classes.iter().map(|class| class.name.clone());
     names.zip(share::users(users, &weights)).collect()
 }
-
-/// Lines for both a stream and the page.
-struct Lines {
-    to: Stream,
-    board: LiveRun,
-    line: Vec<u8>,
-}
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.to.print(bytes);
-        for byte in bytes {
-            if *byte == b'\n' {
-                self.board.log(&String::from_utf8_lossy(&self.line));
-                self.line.clear();
-            } else if self.line.len() < LONGEST_LINE {
-                self.line.push(*byte);
-            }
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Maximum length of a line on the page.
-const LONGEST_LINE: usize = 2000;
 
 #[cfg(test)]
 mod tests {

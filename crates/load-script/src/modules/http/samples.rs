@@ -50,6 +50,16 @@ thread_local! {
     static LAST: RefCell<[Option<UsualExchange>; USUAL]> = const { RefCell::new([const { None }; USUAL]) };
 }
 
+/// The size of the decoded body; where the script discards bodies, the size that the server announced.
+fn content_bytes(request: &Request, reply: &Reply) -> u64 {
+    let announced = || reply.header("content-length")?.parse().ok();
+    match &reply.body {
+        Some(body) => body.len() as u64,
+        None if request.keeps_body || &*request.method == "HEAD" => 0,
+        None => announced().unwrap_or(0),
+    }
+}
+
 impl Agent {
     /// Records one exchange.
     pub(super) fn sample(&self, prepared: &Prepared, request: &Request, sampled: Sampled<'_>) {
@@ -88,6 +98,11 @@ impl Agent {
         time(builtin::HTTP_REQ_SENDING, timings.sending);
         time(builtin::HTTP_REQ_WAITING, timings.waiting);
         time(builtin::HTTP_REQ_RECEIVING, timings.receiving);
+        if self.run.measures_content() {
+            let bytes = outcome.as_ref();
+            let bytes = bytes.map_or(0, |reply| content_bytes(request, reply));
+            count(builtin::HTTP_REQ_CONTENT_BYTES, bytes as f64);
+        }
         if let Some(expected) = is_expected {
             count(builtin::HTTP_REQ_FAILED, f64::from(u8::from(!expected)));
         }

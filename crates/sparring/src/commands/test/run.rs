@@ -346,10 +346,7 @@ impl RunArguments {
             env,
             variables: around.variables,
             summary_to: alone.then_some(around.stdout),
-            stderr: match &web {
-                Some(web) => web.listen(stderr),
-                None => stderr,
-            },
+            stderr,
             driver: vec![
                 std::env::current_exe()?.into(),
                 "run".into(),

@@ -64,6 +64,7 @@ impl Evidence {
                 return Err(format!("line {place} names an unknown series"));
             }
         }
+        store.close();
         if is_whole {
             Ok(Self { facts, store })
         } else {

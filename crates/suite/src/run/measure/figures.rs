@@ -29,9 +29,14 @@ impl Window {
 /// The figures of all requests of a window that lasts `seconds`.
 pub fn figures(store: &Store, window: Window, span: [f64; 2]) -> Figures {
     let cells = |cells| chosen(cells, window).collect::<Vec<_>>();
+    let content = store.contents.iter();
+    let content = content.filter(|((_, phase, _), _)| window.has(*phase));
     let all = Group {
         latencies: cells(&store.latencies),
         intended: cells(&store.intended),
+        content_bytes: content
+            .map(|(_, bytes)| *bytes)
+            .reduce(|sum, more| sum + more),
     };
     let counts = store.counts.iter();
     let counts = counts.filter(|((_, phase), _)| window.has(*phase)).fold(
@@ -69,6 +74,12 @@ pub fn endpoints(store: &Store, window: Window, span: [f64; 2]) -> Vec<Endpoint>
     for (key, values) in chosen(&store.intended, window) {
         let group = groups.entry(of(key.2)).or_default();
         group.intended.push((key, values));
+    }
+    for (key, bytes) in &store.contents {
+        if window.has(key.1) {
+            let sum = &mut groups.entry(of(key.2)).or_default().content_bytes;
+            *sum = Some(sum.unwrap_or(0) + bytes);
+        }
     }
     let seconds = span[1] - span[0];
     let endpoint = |((method, name, class), group): ((&str, &str, Option<&str>), Group<'_>)| {
@@ -224,6 +235,7 @@ fn mean_users(store: &Store, [begin, end]: [f64; 2]) -> Option<f64> {
 struct Group<'a> {
     latencies: Vec<(Key, &'a [u32])>,
     intended: Vec<(Key, &'a [u32])>,
+    content_bytes: Option<u64>,
 }
 
 impl Group<'_> {
@@ -240,6 +252,7 @@ impl Group<'_> {
             requests_per_s: (seconds > 0.0).then(|| requests as f64 / seconds),
             latency: latency(&values),
             intended_latency: latency(&intended),
+            content_bytes: self.content_bytes,
             ..Figures::default()
         }
     }

@@ -5,56 +5,18 @@
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
-
-use super::store::{Counts, Key, Mark, Probes, Series, Store};
+use super::lines::StoreLine;
+use super::store::{Counts, Key, Store};
 
 /// Values may arrive this many seconds late; older seconds are not checked again.
 const LATEST: u32 = 120;
-
-/// One line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StoreEntry {
-    Series(Series),
-    Latencies {
-        second: u32,
-        phase: u32,
-        series: u32,
-        intended: bool,
-        micros: Vec<u32>,
-    },
-    Counts {
-        second: u32,
-        phase: u32,
-        counts: Counts,
-    },
-    Users {
-        second: u32,
-        users: f64,
-    },
-    Probes {
-        second: u32,
-        probes: Probes,
-    },
-    Asked {
-        metric: String,
-        second: u32,
-        values: Vec<f64>,
-    },
-    Totals {
-        marks: Vec<Mark>,
-        checks: Vec<(String, u64, u64)>,
-        last_s: f64,
-        requests_s: Option<[f64; 2]>,
-    },
-}
 
 /// The progress of writing a store.
 #[derive(Debug, Default)]
 pub struct Written {
     series: usize,
     values: HashMap<(Key, bool), usize>,
+    contents: HashMap<Key, u64>,
     counts: HashMap<(u32, u32), Counts>,
     users: HashMap<u32, u64>,
     /// The number of probes by second.
@@ -64,15 +26,15 @@ pub struct Written {
 }
 
 impl Store {
-    /// The entries since the last call with the same `written`.
-    pub fn news(&self, written: &mut Written) -> Vec<StoreEntry> {
+    /// The lines since the last call with the same `written`.
+    pub fn news(&self, written: &mut Written) -> Vec<StoreLine> {
         let from = (self.last_s().max(0.0) as u32).saturating_sub(LATEST);
-        let mut lines: Vec<StoreEntry> = self
+        let mut lines: Vec<StoreLine> = self
             .all_series()
             .iter()
             .skip(written.series)
             .cloned()
-            .map(StoreEntry::Series)
+            .map(StoreLine::Series)
             .collect();
         written.series = self.all_series().len();
         written.forget_before(from);
@@ -81,20 +43,31 @@ impl Store {
                 let known = written.values.entry((*key, intended)).or_default();
                 if micros.len() > *known {
                     let (second, phase, series) = *key;
-                    lines.push(StoreEntry::Latencies {
+                    let cell = [phase, series].into_iter();
+                    let cell = cell.chain(micros[*known..].iter().copied());
+                    lines.push(StoreLine::Second {
                         second,
-                        phase,
-                        series,
                         intended,
-                        micros: micros[*known..].to_vec(),
+                        cells: vec![cell.collect()],
                     });
                     *known = micros.len();
                 }
             }
         }
+        for (key, bytes) in self.contents.range((from, 0, 0)..) {
+            if written.contents.insert(*key, *bytes) != Some(*bytes) {
+                let (second, phase, series) = *key;
+                lines.push(StoreLine::Content {
+                    second,
+                    phase,
+                    series,
+                    bytes: *bytes,
+                });
+            }
+        }
         for (place, counts) in self.counts.range((from, 0)..) {
             if written.counts.insert(*place, *counts) != Some(*counts) {
-                lines.push(StoreEntry::Counts {
+                lines.push(StoreLine::Counts {
                     second: place.0,
                     phase: place.1,
                     counts: *counts,
@@ -103,7 +76,7 @@ impl Store {
         }
         for (second, users) in self.users.range(from..) {
             if written.users.insert(*second, users.to_bits()) != Some(users.to_bits()) {
-                lines.push(StoreEntry::Users {
+                lines.push(StoreLine::Users {
                     second: *second,
                     users: *users,
                 });
@@ -112,80 +85,22 @@ impl Store {
         for (second, probes) in self.probes.range(from..) {
             let count = probes.micros.len();
             if written.probes.insert(*second, count) != Some(count) {
-                lines.push(StoreEntry::Probes {
+                lines.push(StoreLine::Probes {
                     second: *second,
                     probes: probes.clone(),
                 });
             }
         }
         let asked = self.asked.news(&mut written.asked).into_iter();
-        lines.extend(asked.map(|(metric, second, values)| StoreEntry::Asked {
+        lines.extend(asked.map(|(metric, second, values)| StoreLine::Asked {
             metric,
             second,
             values,
         }));
         if !lines.is_empty() {
-            let checks = self.checks();
-            lines.push(StoreEntry::Totals {
-                marks: self.marks().to_vec(),
-                checks: checks
-                    .map(|(name, passes, fails)| (name.to_owned(), passes, fails))
-                    .collect(),
-                last_s: self.last_s(),
-                requests_s: self.requests_s(),
-            });
+            lines.push(StoreLine::Totals(self.totals()));
         }
         lines
-    }
-
-    /// Applies a line again, in the order in which they were written.
-    pub fn replay(&mut self, line: StoreEntry) {
-        match line {
-            StoreEntry::Series(series) => {
-                self.intern(series);
-            }
-            StoreEntry::Latencies {
-                second,
-                phase,
-                series,
-                intended,
-                micros,
-            } => {
-                let cells = if intended {
-                    &mut self.intended
-                } else {
-                    &mut self.latencies
-                };
-                cells
-                    .entry((second, phase, series))
-                    .or_default()
-                    .extend(micros);
-            }
-            StoreEntry::Counts {
-                second,
-                phase,
-                counts,
-            } => {
-                self.counts.insert((second, phase), counts);
-            }
-            StoreEntry::Users { second, users } => {
-                self.users.insert(second, users);
-            }
-            StoreEntry::Probes { second, probes } => {
-                self.probes.insert(second, probes);
-            }
-            StoreEntry::Asked {
-                metric,
-                second,
-                values,
-            } => self.asked.replay(metric, second, values),
-            StoreEntry::Totals {
-                marks,
-                checks,
-                last_s,
-                requests_s,
-            } => self.replay_totals(marks, checks, last_s, requests_s),
-        }
     }
 
     /// Ends the replay: further measurements continue where it ended, whatever time has passed.
@@ -200,6 +115,7 @@ impl Store {
 impl Written {
     fn forget_before(&mut self, second: u32) {
         self.values.retain(|(key, _), _| key.0 >= second);
+        self.contents.retain(|key, _| key.0 >= second);
         self.counts.retain(|place, _| place.0 >= second);
         self.users.retain(|known, _| *known >= second);
         self.probes.retain(|known, _| *known >= second);
@@ -208,6 +124,7 @@ impl Written {
 
 #[cfg(test)]
 mod tests {
+    use super::super::store::{Mark, Series};
     use super::*;
 
     fn series(name: &str) -> Series {
@@ -249,6 +166,7 @@ mod tests {
         let second = store.intern(series("b"));
         store.add_latency(0.7, first, 2000, false);
         store.add_latency(1.5, second, 3000, true);
+        store.add_content(0.7, first, 10);
         store.count(1.5, |counts| counts.iterations += 2);
         store.count(1.6, |counts| counts.iterations += 1);
         store.add_check("held", true);
@@ -261,7 +179,7 @@ mod tests {
             .collect();
         let mut again = Store::default();
         for line in &text {
-            again.replay(serde_json::from_str(line).expect("a line"));
+            assert!(again.take_line(serde_json::from_str(line).expect("a line")));
         }
         again.replayed();
         // The phase ended with its last measurement.
@@ -303,8 +221,8 @@ mod tests {
 
     fn whole_cells(store: &Store) -> String {
         format!(
-            "{:?} {:?} {:?} {:?}",
-            store.latencies, store.intended, store.counts, store.users
+            "{:?} {:?} {:?} {:?} {:?}",
+            store.latencies, store.intended, store.contents, store.counts, store.users
         )
     }
 }

@@ -1,7 +1,9 @@
-//! All of a store as lines, and reading them back: the data from which the figures of a test are computed.
+//! A store as lines, and reading them back: the evidence of a test has all lines, its journal the new ones.
 
 use std::io;
 
+use live_page::Exceptions;
+use report::record::ScriptException;
 use serde::{Deserialize, Serialize};
 
 use super::recent::{Recent, Request};
@@ -12,13 +14,20 @@ use super::store::{Cells, Counts, Mark, Probes, Series, Store};
 #[serde(rename_all = "snake_case")]
 pub enum StoreLine {
     Series(Series),
-    /// The requests of a second: for each phase and series, their indices and the microseconds of each
-    /// request.
+    /// Requests of a second: for each phase and series, their indices and the microseconds of each request. Further
+    /// lines of the same second add requests.
     Second {
         second: u32,
         /// Timed from the planned start of the iteration.
         intended: bool,
         cells: Vec<Vec<u32>>,
+    },
+    /// Bytes of the bodies of responses; of a second, phase and series the last line counts.
+    Content {
+        second: u32,
+        phase: u32,
+        series: u32,
+        bytes: u64,
     },
     Counts {
         second: u32,
@@ -34,20 +43,36 @@ pub enum StoreLine {
         second: u32,
         probes: Probes,
     },
-    /// The last line.
+    /// What thresholds ask about beside all requests; in journals only.
+    Asked {
+        metric: String,
+        second: u32,
+        values: Vec<f64>,
+    },
+    /// The last line of evidence; in a journal the last one counts.
     Totals(Totals),
 }
 
 /// The data that a store has once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Totals {
+    marks: Vec<Mark>,
+    checks: Vec<(String, u64, u64)>,
+    #[serde(default)]
+    exceptions: Vec<ScriptException>,
+    last_s: f64,
+    requests_s: Option<[f64; 2]>,
+    /// Only in evidence.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    process: Option<OfProcess>,
+}
+
+/// The data of a single process, which a resumed test starts without.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct OfProcess {
     origin_ms: Option<i64>,
     before_ms: i64,
     runs: usize,
-    marks: Vec<Mark>,
-    checks: Vec<(String, u64, u64)>,
-    last_s: f64,
-    requests_s: Option<[f64; 2]>,
     beside: u64,
     recent: Vec<Request>,
 }
@@ -63,6 +88,14 @@ impl Store {
         }
         cells(&self.latencies, false, put)?;
         cells(&self.intended, true, put)?;
+        for ((second, phase, series), bytes) in &self.contents {
+            put(StoreLine::Content {
+                second: *second,
+                phase: *phase,
+                series: *series,
+                bytes: *bytes,
+            })?;
+        }
         for ((second, phase), counts) in &self.counts {
             put(StoreLine::Counts {
                 second: *second,
@@ -82,26 +115,36 @@ impl Store {
                 probes: probes.clone(),
             })?;
         }
-        let checks = self.checks();
         put(StoreLine::Totals(Totals {
-            origin_ms: self.origin_ms,
-            before_ms: self.before_ms,
-            runs: self.runs,
+            process: Some(OfProcess {
+                origin_ms: self.origin_ms,
+                before_ms: self.before_ms,
+                runs: self.runs,
+                beside: self.beside,
+                recent: self.recent.requests(),
+            }),
+            ..self.totals()
+        }))
+    }
+
+    /// The totals without those of the process.
+    pub(super) fn totals(&self) -> Totals {
+        let checks = self.checks();
+        Totals {
             marks: self.marks.clone(),
             checks: checks
                 .map(|(name, passes, fails)| (name.to_owned(), passes, fails))
                 .collect(),
+            exceptions: self.exceptions.list(),
             last_s: self.last_s,
             requests_s: self.requests_s,
-            beside: self.beside,
-            recent: self.recent.requests(),
-        }))
+            process: None,
+        }
     }
 
     /// Applies a line again, in the order in which they were written; returns false for a line that refers to
-    /// something no earlier line has defined. The store accepts no further measurements.
+    /// something no earlier line has defined.
     pub fn take_line(&mut self, line: StoreLine) -> bool {
-        self.is_closed = true;
         match line {
             StoreLine::Series(series) => {
                 self.intern(series);
@@ -124,8 +167,20 @@ impl Store {
                     if *series >= known {
                         return false;
                     }
-                    into.insert((second, *phase, *series), micros.to_vec());
+                    let cell = into.entry((second, *phase, *series)).or_default();
+                    cell.extend(micros);
                 }
+            }
+            StoreLine::Content {
+                second,
+                phase,
+                series,
+                bytes,
+            } => {
+                if series as usize >= self.series.len() {
+                    return false;
+                }
+                self.contents.insert((second, phase, series), bytes);
             }
             StoreLine::Counts {
                 second,
@@ -140,21 +195,29 @@ impl Store {
             StoreLine::Probes { second, probes } => {
                 self.probes.insert(second, probes);
             }
+            StoreLine::Asked {
+                metric,
+                second,
+                values,
+            } => self.asked.replay(metric, second, values),
             StoreLine::Totals(totals) => self.take_totals(totals),
         }
         true
     }
 
     fn take_totals(&mut self, totals: Totals) {
-        (self.origin_ms, self.before_ms) = (totals.origin_ms, totals.before_ms);
-        (self.runs, self.beside) = (totals.runs, totals.beside);
-        self.recent = Recent::from(totals.recent);
-        self.replay_totals(
-            totals.marks,
-            totals.checks,
-            totals.last_s,
-            totals.requests_s,
-        );
+        let checks = totals.checks.into_iter();
+        self.checks = checks
+            .map(|(name, passes, fails)| (name, (passes, fails)))
+            .collect();
+        self.exceptions = Exceptions::from(totals.exceptions);
+        self.marks = totals.marks;
+        (self.last_s, self.requests_s) = (totals.last_s, totals.requests_s);
+        if let Some(process) = totals.process {
+            (self.origin_ms, self.before_ms) = (process.origin_ms, process.before_ms);
+            (self.runs, self.beside) = (process.runs, process.beside);
+            self.recent = Recent::from(process.recent);
+        }
     }
 }
 
@@ -208,6 +271,7 @@ mod tests {
             let id = ids[place as usize % 2];
             store.add_latency(at_s, id, 1000 + place, false);
             store.add_latency(at_s, id, 2000 + place, true);
+            store.add_content(at_s, id, 90);
             store.count(at_s, |counts| counts.received_bytes += 100);
             store.add_users(at_s, f64::from(place) / 7.0);
         }
@@ -235,11 +299,7 @@ mod tests {
         };
         store.lines(put).expect("nothing fails");
         assert!(lines > 10, "{lines}");
-        let shown = |store: &Store| {
-            let store = format!("{store:?}");
-            // One of the two is closed.
-            store.replace("is_closed: true", "is_closed: false")
-        };
+        let shown = |store: &Store| format!("{store:?}");
         let sorted = |text: String| {
             // The maps of numbers by series are unordered.
             let begin = text.find("by_series: ").expect("a map");
@@ -247,19 +307,23 @@ mod tests {
             format!("{}{}", &text[..begin], &text[end..])
         };
         assert_eq!(sorted(shown(&again)), sorted(shown(&store)));
-        again.add_latency(1.0, 0, 1, false);
-        assert_eq!(again.requests(), store.requests(), "it is closed");
     }
 
     #[test]
     fn a_line_with_an_undefined_reference_is_rejected() {
         let mut store = Store::default();
-        for cells in [vec![vec![0, 0, 1]], vec![vec![1]]] {
-            let line = StoreLine::Second {
-                second: 0,
-                intended: false,
-                cells,
-            };
+        let cells = |cells| StoreLine::Second {
+            second: 0,
+            intended: false,
+            cells,
+        };
+        let content = StoreLine::Content {
+            second: 0,
+            phase: 0,
+            series: 0,
+            bytes: 1,
+        };
+        for line in [cells(vec![vec![0, 0, 1]]), cells(vec![vec![1]]), content] {
             assert!(!store.take_line(line));
         }
     }

@@ -14,7 +14,7 @@ mod store;
 mod threshold_metrics;
 
 pub use figures::{Window, endpoints, figures, fill_endpoint_seconds, probes, second, seconds};
-pub use journal::{StoreEntry, Written};
+pub use journal::Written;
 pub use latency::histogram;
 pub use lines::StoreLine;
 pub use recorder::Recorder;

@@ -84,6 +84,12 @@ impl Recorder {
                     Place::Probe { .. } | Place::Beside => self.count_beside(sample),
                 }
             }
+            builtin::HTTP_REQ_CONTENT_BYTES => {
+                if let Place::Series(series) = self.place(&sample.tags) {
+                    let bytes = sample.value.max(0.0) as u64;
+                    self.store.lock().add_content(at_s, series, bytes);
+                }
+            }
             builtin::VUS => self.store.lock().add_users(at_s, sample.value),
             builtin::CHECKS if !is_beside_the_load(&sample.tags) => {
                 let name = sample.tags.get("check").unwrap_or_default();

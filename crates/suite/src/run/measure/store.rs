@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indexmap::IndexMap;
+use live_page::Exceptions;
+use load_engine::log::LogEntry;
 use report::record::ResourceSample;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -75,12 +77,15 @@ pub struct Store {
     pub(super) latencies: Cells,
     /// Timed from the planned start of the iteration.
     pub(super) intended: Cells,
+    /// Bytes of the bodies of responses.
+    pub(super) contents: BTreeMap<Key, u64>,
     pub(super) counts: BTreeMap<(u32, u32), Counts>,
     /// Users by second.
     pub(super) users: BTreeMap<u32, f64>,
     /// Requests of probes by second, which are not part of the load.
     pub(super) probes: BTreeMap<u32, Probes>,
     pub(super) checks: IndexMap<String, (u64, u64)>,
+    pub exceptions: Exceptions,
     pub(super) last_s: f64,
     pub(super) is_closed: bool,
     /// Requests outside the load, which are not measured.
@@ -129,23 +134,6 @@ impl Store {
     /// Ignores all further measurements.
     pub fn close(&mut self) {
         self.is_closed = true;
-    }
-
-    /// Restores the marks, checks and times of a test.
-    pub(super) fn replay_totals(
-        &mut self,
-        marks: Vec<Mark>,
-        checks: Vec<(String, u64, u64)>,
-        last_s: f64,
-        requests_s: Option<[f64; 2]>,
-    ) {
-        self.marks = marks;
-        self.checks = checks
-            .into_iter()
-            .map(|(name, passes, fails)| (name, (passes, fails)))
-            .collect();
-        self.last_s = last_s;
-        self.requests_s = requests_s;
     }
 
     /// Ends the restored part: its phases end, and the next run continues from there.
@@ -281,6 +269,14 @@ impl Store {
         cell.push(micros);
     }
 
+    pub(super) fn add_content(&mut self, at_s: f64, series: u32, bytes: u64) {
+        if self.is_closed {
+            return;
+        }
+        let (second, phase) = self.place(at_s);
+        *self.contents.entry((second, phase, series)).or_default() += bytes;
+    }
+
     pub(super) fn add_probe(&mut self, at_s: f64, micros: u32, failed: bool) {
         if self.is_closed {
             return;
@@ -321,6 +317,13 @@ impl Store {
         }
         let (passes, fails) = self.checks.entry(name.to_owned()).or_default();
         *(if held { passes } else { fails }) += 1;
+    }
+
+    /// Counts the exception of an entry of the log.
+    pub fn hear(&mut self, entry: &LogEntry<'_>) {
+        if !self.is_closed {
+            self.exceptions.hear(entry);
+        }
     }
 
     fn place(&mut self, at_s: f64) -> (u32, u32) {

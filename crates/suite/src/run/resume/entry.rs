@@ -6,7 +6,7 @@ use report::record::{Event, ResourceSample};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::PlannedPhase;
-use crate::run::measure::{Store, StoreEntry};
+use crate::run::measure::{Store, StoreLine};
 
 /// The journal's name in the run's folder.
 pub const FILE: &str = "resume.jsonl";
@@ -23,7 +23,7 @@ pub enum Entry {
     /// Phases passed to the store, in order.
     Phases(Vec<PlannedPhase>),
     /// A measurement of the requests.
-    Measured(StoreEntry),
+    Measured(StoreLine),
     /// Times of these are seconds from the start of the test.
     Target {
         source: String,
@@ -77,11 +77,12 @@ impl InterruptedTest {
         let mut kept = Self::default();
         let lines: Vec<&str> = text.lines().collect();
         for (place, line) in lines.iter().enumerate() {
-            match serde_json::from_str(line) {
+            let taken = match serde_json::from_str(line) {
                 Ok(entry) => kept.take(entry),
-                Err(_) if place + 1 == lines.len() => {}
-                Err(error) => return Err(format!("line {} of {FILE}: {error}", place + 1)),
-            }
+                Err(_) if place + 1 == lines.len() => Ok(()),
+                Err(error) => Err(error.to_string()),
+            };
+            taken.map_err(|why| format!("line {} of {FILE}: {why}", place + 1))?;
         }
         // A phase that was about to begin did not take place.
         kept.phases.truncate(kept.store.marks().len());
@@ -91,14 +92,18 @@ impl InterruptedTest {
         Ok((has_begun && kept.store.last_s() > 0.0).then_some(kept))
     }
 
-    fn take(&mut self, entry: Entry) {
+    fn take(&mut self, entry: Entry) -> Result<(), String> {
         match entry {
             Entry::Test { title, base_url } => {
                 self.title = title;
                 self.base_url = base_url;
             }
             Entry::Phases(phases) => self.phases.extend(phases),
-            Entry::Measured(line) => self.store.replay(line),
+            Entry::Measured(line) => {
+                if !self.store.take_line(line) {
+                    return Err("an unknown series".to_owned());
+                }
+            }
             Entry::Target { source, sample } => {
                 self.target_source = Some(source);
                 self.target.push(*sample);
@@ -108,6 +113,7 @@ impl InterruptedTest {
             Entry::Until(at) => self.last = at,
             Entry::Part(part) => self.parts.push(part),
         }
+        Ok(())
     }
 
     /// The length of the test so far, in seconds.
@@ -147,7 +153,10 @@ mod tests {
         let kept = read().expect("readable").expect("it has begun");
         assert_eq!((kept.title.as_str(), kept.last), ("soak", 7.5));
         assert_eq!((kept.at_s(), kept.of_plan_s()), (12.5, 10.5));
-        std::fs::write(folder.path().join(FILE), format!("nonsense\n{text}")).expect("written");
-        assert!(read().is_err_and(|why| why.contains("line 1")));
+        let unknown = r#"{"measured":{"second":{"second":1,"intended":false,"cells":[[0,0,7]]}}}"#;
+        for (line, why) in [("nonsense", "line 1"), (unknown, "an unknown series")] {
+            std::fs::write(folder.path().join(FILE), format!("{line}\n{text}")).expect("written");
+            assert!(read().is_err_and(|said| said.contains(why)), "{line}");
+        }
     }
 }
