@@ -41,7 +41,7 @@ fn printed(words: &[&str]) -> Value {
 }
 
 #[test]
-fn comparisons_verifications_and_baselines_are_as_their_schemas_say() {
+fn comparisons_verifications_explanations_and_baselines_are_as_their_schemas_say() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let put = |name: &str, run: &report::RunRecord| {
         let path = folder.path().join(name);
@@ -60,6 +60,18 @@ fn comparisons_verifications_and_baselines_are_as_their_schemas_say() {
         &printed(&["compare", &a, &b, "--json", "--force"]),
     );
     check("verify", &printed(&["verify", &a, "--json"]));
+    let ids = printed(&["explain", &a, "--json"]);
+    check("explain", &ids);
+    for id in ids["ids"].as_array().expect("a list") {
+        let id = id.as_str().expect("a text");
+        let told = printed(&["explain", &a, id, "--json"]);
+        check("explain", &told);
+        assert_eq!(told["id"], id);
+        let text = call(["explain", &a, id]).stdout;
+        let line = |line: &Value| text.contains(line["text"].as_str().expect("a text"));
+        let lines = told["lines"].as_array().expect("a list");
+        assert!(lines.iter().all(line), "{id}: {text}\n{told:#}");
+    }
     let baseline = report::view::baseline(&run).expect("it has requests");
     let baseline = serde_json::to_value(&baseline).expect("JSON");
     check("baseline", &baseline);

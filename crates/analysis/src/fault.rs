@@ -139,8 +139,8 @@ fn check(windows: &[Window], experiment: &Experiment) -> Result<(), InputError> 
     )
 }
 
-/// One endpoint, tenant or detector during the fault, and a control group without the fault at the same
-/// time: the bad requests among the requests of each.
+/// One endpoint, tenant or detector during the fault, and a control group without the fault, such as itself before: the
+/// bad requests among the requests of each.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Exposure<'a> {
     pub name: &'a str,
@@ -175,7 +175,67 @@ pub fn blast_radius(exposures: &[Exposure], alpha: f64) -> Result<Vec<Hit>, Inpu
         .iter()
         .map(|e| worse_by_chance(e.control, e.exposed))
         .collect();
-    let adjusted = benjamini_hochberg(&p_values)?;
+    hits(exposures, differences, &p_values, alpha)
+}
+
+/// A concurrent control group: others that the fault did not spoil, before it and at the same time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Meanwhile {
+    pub before: Count,
+    pub during: Count,
+}
+
+/// Those whose bad share rose by more, from themselves before (`control`) to the fault, than that of the concurrent
+/// control group: the difference of the two differences, by the normal test at the level `alpha` for all together, with
+/// its interval by MOVER (Zou and Donner, 2008) from those of the two differences.
+///
+/// # Errors
+/// As [`blast_radius`], and `Empty` for a control group without requests.
+pub fn beyond_control(
+    exposures: &[Exposure],
+    meanwhile: &Meanwhile,
+    alpha: f64,
+) -> Result<Vec<Hit>, InputError> {
+    input::open_unit("the level", alpha)?;
+    let rise = |from: Count, to: Count| {
+        let interval = proportion_difference(from, to, 1.0 - alpha)?;
+        Ok((to.share() - from.share(), interval))
+    };
+    let (others, others_interval) = rise(meanwhile.before, meanwhile.during)?;
+    let mut differences = Vec::new();
+    let mut p_values = Vec::new();
+    for Exposure {
+        exposed, control, ..
+    } in exposures
+    {
+        let (own, own_interval) = rise(*control, *exposed)?;
+        let excess = own - others;
+        differences.push(Interval {
+            lower: excess - (own - own_interval.lower).hypot(others_interval.upper - others),
+            upper: excess + (own_interval.upper - own).hypot(others - others_interval.lower),
+            confidence: 1.0 - alpha,
+        });
+        let counts = [*control, *exposed, meanwhile.before, meanwhile.during];
+        let variance: f64 = counts.into_iter().map(variance).sum();
+        p_values.push(normal_cdf(-excess / variance.sqrt()));
+    }
+    hits(exposures, differences, &p_values, alpha)
+}
+
+/// The variance of a share, of which one hit and one miss more keep it from 0.
+fn variance(count: Count) -> f64 {
+    let trials = count.trials as f64 + 2.0;
+    let share = (count.hits as f64 + 1.0) / trials;
+    share * (1.0 - share) / trials
+}
+
+fn hits(
+    exposures: &[Exposure],
+    differences: Vec<Interval>,
+    p_values: &[f64],
+    alpha: f64,
+) -> Result<Vec<Hit>, InputError> {
+    let adjusted = benjamini_hochberg(p_values)?;
     Ok(exposures
         .iter()
         .zip(differences)
@@ -301,6 +361,66 @@ mod tests {
             .collect();
         assert_eq!(hit, ["b"]);
         assert!(hits[1].difference.lower > 0.05);
+    }
+
+    #[test]
+    fn what_happens_to_the_control_group_as_well_is_not_the_faults() {
+        // Both rise from 1 %, the one to 12 %, the other to 40 %.
+        let exposure = |name, bad| Exposure {
+            name,
+            exposed: Count::new(bad, 500),
+            control: Count::new(5, 500),
+        };
+        let exposures = [exposure("busy", 60), exposure("broken", 200)];
+        let found = |during| {
+            let meanwhile = Meanwhile {
+                before: Count::new(10, 1000),
+                during: Count::new(during, 1000),
+            };
+            beyond_control(&exposures, &meanwhile, 0.05).expect("valid counts")
+        };
+        let are_hit = |hits: &[Hit]| hits.iter().map(|hit| hit.is_hit).collect::<Vec<_>>();
+        assert_eq!(are_hit(&found(10)), [true, true]);
+        let hits = found(100);
+        assert_eq!(are_hit(&hits), [false, true], "{hits:?}");
+        assert!(hits[0].difference.contains(0.02) && hits[0].difference.contains(0.0));
+        assert!(hits[1].difference.contains(0.3) && hits[1].difference.lower > 0.2);
+        let nobody = Meanwhile {
+            before: Count::new(0, 0),
+            during: Count::new(0, 0),
+        };
+        assert!(beyond_control(&exposures, &nobody, 0.05).is_err());
+    }
+
+    /// Neither rises: each of 2000 draws at 5 % is a hit about as often as the level says.
+    #[test]
+    fn without_a_fault_hits_beyond_the_control_are_as_rare_as_the_level() {
+        let mut state = 7_u64;
+        let mut draw = |share: f64, trials: u64| {
+            let mut hits = 0;
+            for _ in 0..trials {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                hits += u64::from(((state >> 33) as f64 / (1_u64 << 31) as f64) < share);
+            }
+            Count::new(hits, trials)
+        };
+        let found = (0..2000).filter(|_| {
+            let exposure = Exposure {
+                name: "a",
+                exposed: draw(0.1, 200),
+                control: draw(0.05, 200),
+            };
+            let meanwhile = Meanwhile {
+                before: draw(0.05, 400),
+                during: draw(0.1, 400),
+            };
+            let hits = beyond_control(&[exposure], &meanwhile, 0.05).expect("valid counts");
+            hits[0].is_hit
+        });
+        let share = found.count() as f64 / 2000.0;
+        assert!((0.03..=0.065).contains(&share), "{share}");
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! Explains a statement of the report: rule, inputs, window, computation, and what would refute it.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
+
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::alerting;
-use crate::number::{DASH, count, figure, more_requests, or_dash, seconds, with_unit};
+use crate::number::{DASH, count, figure, more_requests, or_dash, percent, seconds, with_unit};
 use crate::record::{Figures, Finding, Judgement, Outcome, RunRecord, Standing, TestRecord};
 
 /// The record has no entry with this id.
@@ -30,7 +33,7 @@ fn known(ids: &[String]) -> String {
 }
 
 /// All ids of a record: `outcome`, `TEST.outcome`, judgements, findings, `TEST.found.WHAT`, and
-/// `TEST.replay.ALERT`.
+/// `TEST.replay.ALERT`, `TEST.radius.FAULT`.
 pub fn ids(run: &RunRecord) -> Vec<String> {
     let mut ids = vec!["outcome".to_owned()];
     for test in &run.tests {
@@ -46,32 +49,66 @@ pub fn ids(run: &RunRecord) -> Vec<String> {
         let replay = alerting::recorded(test).into_iter();
         let alerts = replay.flat_map(|replay| replay.alerts);
         ids.extend(alerts.map(|alert| format!("{title}.replay.{}", alert.alert)));
+        let controls = listed(test, "fault_controls");
+        ids.extend(controls.filter_map(|it| Some(it.get("id")?.as_str()?.to_owned())));
     }
     ids
 }
 
-/// The explanation of one id, as text.
+/// The explanation of a statement of a report.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    pub run: String,
+    pub id: String,
+    pub title: String,
+    pub lines: Vec<Line>,
+    /// The entry of the record that has this id.
+    pub entry: Value,
+}
+
+/// One fact, such as the rule or the window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    pub name: &'static str,
+    pub text: String,
+}
+
+/// The explanation of one id.
 ///
 /// # Errors
 /// The id is unknown.
-pub fn explain(run: &RunRecord, id: &str) -> Result<String, UnknownId> {
+pub fn explain(run: &RunRecord, id: &str) -> Result<Explanation, UnknownId> {
+    let explained = find(run, id).ok_or_else(|| UnknownId {
+        run: run.run.clone(),
+        id: id.to_owned(),
+        ids: ids(run),
+    });
+    explained.map(|found| Explanation {
+        run: run.run.clone(),
+        id: id.to_owned(),
+        ..found
+    })
+}
+
+fn find(run: &RunRecord, id: &str) -> Option<Explanation> {
     if id == "outcome" {
-        return Ok(run_outcome(run));
+        return Some(run_outcome(run));
     }
     for test in &run.tests {
         let title = test.title();
         if id == format!("{title}.outcome") {
-            return Ok(test_outcome(test));
+            return Some(test_outcome(test));
         }
         if let Some(judgement) = test.judgements.iter().find(|judgement| judgement.id == id) {
-            return Ok(explain_judgement(run, test, judgement));
+            return Some(explain_judgement(run, test, judgement));
         }
         if let Some(finding) = test.findings.iter().find(|finding| finding.id == id) {
-            return Ok(explain_finding(test, finding));
+            return Some(explain_finding(test, finding));
         }
         let named = |what: &str| id == format!("{title}.found.{what}");
         if let Some(truth) = test.truth.iter().find(|truth| named(&truth.what)) {
-            let mut text = Text::new(&format!("{title}: {}, estimate and truth", truth.what));
+            let title = format!("{title}: {}, estimate and truth", truth.what);
+            let mut text = Explanation::new(title, truth);
             text.line("found", &truth.found.to_string());
             let interval = truth
                 .interval
@@ -89,34 +126,59 @@ pub fn explain(run: &RunRecord, id: &str) -> Result<String, UnknownId> {
                     .map_or(DASH.to_owned(), |agrees| agrees.to_string()),
             );
             text.line("judges", "the analysis, never the target");
-            return Ok(text.0);
+            return Some(text);
+        }
+        let mut controls = listed(test, "fault_controls");
+        if let Some(control) = controls.find(|it| it["id"] == *id) {
+            return Some(explain_radius(test, id, control));
         }
         if let Some(text) = explain_replay(test, id.strip_prefix(&format!("{title}.replay."))) {
-            return Ok(text);
+            return Some(text);
         }
     }
-    Err(UnknownId {
-        run: run.run.clone(),
-        id: id.to_owned(),
-        ids: ids(run),
-    })
+    None
 }
 
-/// Lines of a name and a value.
-struct Text(String);
-
-impl Text {
-    fn new(title: &str) -> Self {
-        Self(format!("{title}\n"))
+impl Explanation {
+    fn new(title: String, entry: &impl Serialize) -> Self {
+        Self {
+            run: String::new(),
+            id: String::new(),
+            title,
+            lines: Vec::new(),
+            entry: serde_json::to_value(entry).unwrap_or_default(),
+        }
     }
 
-    fn line(&mut self, name: &str, value: &str) {
-        let _ = writeln!(self.0, "  {name:<12} {value}");
+    fn line(&mut self, name: &'static str, text: &str) {
+        let text = text.to_owned();
+        self.lines.push(Line { name, text });
     }
 }
 
-fn run_outcome(run: &RunRecord) -> String {
-    let mut text = Text::new(&format!("{}: {}", run.run, run.outcome.word()));
+impl fmt::Display for Explanation {
+    /// A name that several lines share is shown once.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.title)?;
+        let mut before = "";
+        for Line { name, text } in &self.lines {
+            let shown = if *name == "inputs" && before == *name {
+                ""
+            } else {
+                name
+            };
+            writeln!(f, "  {shown:<12} {text}")?;
+            before = name;
+        }
+        Ok(())
+    }
+}
+
+fn run_outcome(run: &RunRecord) -> Explanation {
+    let mut text = Explanation::new(
+        format!("{}: {}", run.run, run.outcome.word()),
+        &json!({ "outcome": run.outcome }),
+    );
     text.line("rule", "the worst outcome of all tests");
     for test in &run.tests {
         text.line(
@@ -132,11 +194,14 @@ fn run_outcome(run: &RunRecord) -> String {
     }
     text.line("exit code", &run.outcome.exit_code().to_string());
     text.line("wrong if", "a test had a worse outcome");
-    text.0
+    text
 }
 
-fn test_outcome(test: &TestRecord) -> String {
-    let mut text = Text::new(&format!("{}: {}", test.title(), test.outcome.word()));
+fn test_outcome(test: &TestRecord) -> Explanation {
+    let mut text = Explanation::new(
+        format!("{}: {}", test.title(), test.outcome.word()),
+        &json!({ "outcome": test.outcome }),
+    );
     text.line(
         "rule",
         "the worst of the judgements and the validity of the measurement",
@@ -175,16 +240,17 @@ fn test_outcome(test: &TestRecord) -> String {
         "wrong if",
         "one of these inputs is wrong; `sparring verify` recomputes them",
     );
-    text.0
+    text
 }
 
-fn explain_judgement(run: &RunRecord, test: &TestRecord, judgement: &Judgement) -> String {
-    let mut text = Text::new(&format!(
+fn explain_judgement(run: &RunRecord, test: &TestRecord, judgement: &Judgement) -> Explanation {
+    let title = format!(
         "{}: {} — {}",
         judgement.id,
         judgement.asked,
         judgement.standing.word()
-    ));
+    );
+    let mut text = Explanation::new(title, judgement);
     let unit = judgement.unit.as_str();
     let amount =
         |value: Option<f64>| value.map_or_else(|| DASH.to_owned(), |value| with_unit(value, unit));
@@ -213,7 +279,7 @@ fn explain_judgement(run: &RunRecord, test: &TestRecord, judgement: &Judgement) 
     }
     text.line("computation", &computation(judgement, &amount));
     text.line("wrong if", &falsified(judgement));
-    text.0
+    text
 }
 
 /// A search and a ladder enclose a level between two levels that they tried: that interval has no
@@ -247,7 +313,7 @@ fn window<'a>(test: &'a TestRecord, phase: Option<&str>) -> (String, &'a Figures
     }
 }
 
-fn inputs(figures: &Figures, text: &mut Text) {
+fn inputs(figures: &Figures, text: &mut Explanation) {
     text.line(
         "inputs",
         &format!(
@@ -261,7 +327,7 @@ fn inputs(figures: &Figures, text: &mut Text) {
     if let Some(latency) = &figures.latency {
         let percentile = |key: &str| or_dash(latency.percentiles.get(key).copied(), figure);
         text.line(
-            "",
+            "inputs",
             &format!(
                 "latency in ms: mean {}, min {}, p50 {}, p95 {}, p99 {}, max {}",
                 figure(latency.mean),
@@ -332,8 +398,8 @@ fn falsified(judgement: &Judgement) -> String {
     .to_owned()
 }
 
-fn explain_finding(test: &TestRecord, finding: &Finding) -> String {
-    let mut text = Text::new(&format!("{}: {}", finding.id, finding.text));
+fn explain_finding(test: &TestRecord, finding: &Finding) -> Explanation {
+    let mut text = Explanation::new(format!("{}: {}", finding.id, finding.text), finding);
     text.line("rule", &finding.rule);
     text.line(
         "severity",
@@ -349,16 +415,16 @@ fn explain_finding(test: &TestRecord, finding: &Finding) -> String {
     text.line("inputs", &finding.evidence.to_string());
     text.line("action", &finding.action);
     text.line("wrong if", &finding.falsified_by);
-    text.0
+    text
 }
 
-fn explain_replay(test: &TestRecord, alert: Option<&str>) -> Option<String> {
+fn explain_replay(test: &TestRecord, alert: Option<&str>) -> Option<Explanation> {
     let replay = alerting::recorded(test)?;
     let found = replay
         .alerts
         .iter()
         .find(|it| Some(it.alert.as_str()) == alert)?;
-    let mut text = Text::new(&format!("{}: {}", found.alert, found.condition));
+    let mut text = Explanation::new(format!("{}: {}", found.alert, found.condition), found);
     let rule = format!(
         "an alert of Prometheus: it fires when the condition holds at each second for {} s, and is resolved by the \
          first second at which it does not",
@@ -383,5 +449,83 @@ fn explain_replay(test: &TestRecord, alert: Option<&str>) -> Option<String> {
         "wrong if",
         "`promtool test rules` fails on what `sparring report --format rules` writes",
     );
-    Some(text.0)
+    Some(text)
+}
+
+/// The entries of an analysis that is a list.
+fn listed<'a>(test: &'a TestRecord, name: &str) -> impl Iterator<Item = &'a Value> {
+    let list = test.analysis.get(name).and_then(Value::as_array);
+    list.into_iter().flatten()
+}
+
+fn explain_radius(test: &TestRecord, id: &str, control: &Value) -> Explanation {
+    let fault = &control["fault"];
+    let share = |entry: &Value, key: &str| or_dash(entry[key].as_f64(), percent);
+    let spoilt: Vec<&Value> = listed(test, "blast_radius")
+        .filter(|it| it["fault"] == *fault)
+        .collect();
+    let endpoints = match spoilt.len() {
+        1 => "1 endpoint".to_owned(),
+        n => format!("{n} endpoints"),
+    };
+    let title = format!("{id}: {endpoints} spoilt by the fault");
+    let mut text = Explanation::new(title, control);
+    text.line(
+        "rule",
+        "more than 10 % of the requests failed or were late; more than before the fault, and by more than the other \
+         endpoints (the concurrent control group) got worse at the same time, each at 5 % for all endpoints together \
+         (Benjamini and Hochberg)",
+    );
+    if let Some(of) = listed(test, "faults").find(|it| it["name"] == *fault) {
+        let at = |key: &str| or_dash(of[key].as_f64(), seconds);
+        let window = format!(
+            "{} to {} of {}, beside the time before",
+            at("injected_s"),
+            at("removed_s"),
+            test.title()
+        );
+        text.line("window", &window);
+    }
+    let control_group = match control["requests"].as_u64() {
+        Some(requests) => format!(
+            "control group: {} endpoints, {} requests, spoilt before {}, meanwhile {}",
+            control["endpoints"],
+            count(requests),
+            share(control, "spoilt_before"),
+            share(control, "spoilt_during")
+        ),
+        None => {
+            "control group: none, because every endpoint got worse; the time before alone decides"
+                .to_owned()
+        }
+    };
+    text.line("inputs", &control_group);
+    for it in spoilt {
+        let name = it["endpoint"].as_str().unwrap_or_default();
+        let rise = format!(
+            "{name}: spoilt before {}, during {}",
+            share(it, "spoilt_before"),
+            share(it, "spoilt_during")
+        );
+        text.line("inputs", &rise);
+        let computation = format!(
+            "{name}: rose by {} to {}; beyond the control group by {} to {}",
+            share(it, "difference_from"),
+            share(it, "difference_to"),
+            share(it, "beyond_control_from"),
+            share(it, "beyond_control_to")
+        );
+        text.line("computation", &computation);
+    }
+    if let Some(spared) = control["spared"].as_str().filter(|names| !names.is_empty()) {
+        text.line(
+            "computation",
+            &format!("no worse than the control group: {spared}"),
+        );
+    }
+    text.line(
+        "wrong if",
+        "the same load without the fault spoils these endpoints as much",
+    );
+    text
 }

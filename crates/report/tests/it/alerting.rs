@@ -428,6 +428,7 @@ fn the_replay_of_a_record_is_shown_explained_and_verified() {
     let page = report::page::page(&run);
     assert!(page.contains("Alerts, replayed") && page.contains("LoadP99High"));
     let told = explain::explain(&run, "load.replay.LoadP99High").expect("it has the id");
+    let told = told.to_string();
     assert!(
         told.contains("after the first second beyond the bound began"),
         "{told}"

@@ -39,7 +39,9 @@ fn an_explanation_names_no_bound_and_no_value_that_there_is_not() {
             json!({ "passed": 200.0, "failed": 250.0, "end": "bracketed" }),
         );
         edit(&mut run.tests[1].judgements[0]);
-        explain::explain(&run, "load.p95_ms").unwrap_or_else(|error| panic!("{error}"))
+        explain::explain(&run, "load.p95_ms")
+            .unwrap_or_else(|error| panic!("{error}"))
+            .to_string()
     };
     let flag = explained(&|judgement| {
         (judgement.measured, judgement.bound, judgement.interval) = (None, None, None);
@@ -236,9 +238,12 @@ fn every_id_is_explained_with_rule_inputs_window_and_what_would_falsify_it() {
     assert!(ids.len() > 20, "{ids:?}");
     for id in &ids {
         let text = explain::explain(&run, id).unwrap_or_else(|error| panic!("{error}"));
+        let text = text.to_string();
         assert!(text.contains("  rule "), "{id}: {text}");
     }
     let text = explain::explain(&run, "load.p99_ms").expect("a judgement");
+    assert_eq!(text.entry["id"], "load.p99_ms", "{text}");
+    let text = text.to_string();
     for part in [
         "load.p99_ms: p99 < 300 ms — crossed",
         "order-statistic interval against the bound",
@@ -252,10 +257,25 @@ fn every_id_is_explained_with_rule_inputs_window_and_what_would_falsify_it() {
         assert!(text.contains(part), "{part:?} is not in {text}");
     }
     let text = explain::explain(&run, "load.f1").expect("a finding");
+    let text = text.to_string();
     assert!(
         text.contains("wrong if     the p99 of the route alone"),
         "{text}"
     );
+    let radius = "fault-tolerance/slow-database.radius.slow_database";
+    let text = explain::explain(&run, radius).expect("a fault's control group");
+    assert_eq!(text.entry["endpoints"], 2);
+    let text = text.to_string();
+    for part in [
+        "1 endpoint spoilt by the fault",
+        "20 s to 40 s of fault-tolerance/slow-database",
+        "control group: 2 endpoints, 480 requests, spoilt before 1.00 %, meanwhile 2.00 %",
+        "GET /api/clients: spoilt before 1.00 %, during 42.0 %",
+        "beyond the control group by 36.0 % to 43.0 %",
+        "no worse than the control group: POST /api/orders",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in {text}");
+    }
     let error = explain::explain(&run, "R-17")
         .expect_err("no such id")
         .to_string();

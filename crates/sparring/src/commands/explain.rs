@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use report::explain::{explain, ids};
+use serde_json::json;
 
 use super::CommandResult;
 use crate::run_folder;
@@ -25,6 +26,9 @@ pub struct Arguments {
     /// The folder for results
     #[arg(long, value_name = "FOLDER", default_value = "results")]
     results: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// The exit code for an unknown id.
@@ -34,19 +38,28 @@ const EXAMPLES: &str = "\
 Examples:
   sparring explain 20260814T093000Z-acis                       all ids
   sparring explain 20260814T093000Z-acis outcome               why the run came to its outcome
-  sparring explain 20260814T093000Z-acis load.threshold.p95_ms@steady";
+  sparring explain 20260814T093000Z-acis load.threshold.p95_ms@steady
+  sparring explain 20260814T093000Z-acis outcome --json";
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
     let run = run_folder::find(&arguments.run, &arguments.results)?.record;
     let Some(id) = &arguments.id else {
+        if arguments.json {
+            say!("{:#}", json!({ "run": run.run, "ids": ids(&run) }));
+            return Ok(ExitCode::SUCCESS);
+        }
         for id in ids(&run) {
             say!("{id}");
         }
         return Ok(ExitCode::SUCCESS);
     };
     match explain(&run, id) {
-        Ok(text) => {
-            stdout::print(&text);
+        Ok(found) if arguments.json => {
+            say!("{}", serde_json::to_string_pretty(&found)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(found) => {
+            stdout::print(&found.to_string());
             Ok(ExitCode::SUCCESS)
         }
         Err(unknown) => {

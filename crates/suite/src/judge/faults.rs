@@ -57,6 +57,16 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
         let reached = Value::Array(reached);
         sheet.analysis.insert("blast_radius".to_owned(), reached);
     }
+    let title = case.record.title();
+    let controls = faults.iter().filter_map(|it| {
+        let id = format!("{title}.radius.{}", it.name);
+        it.radius.control(&id, &it.name)
+    });
+    let controls: Vec<Value> = controls.collect();
+    if !controls.is_empty() {
+        let controls = Value::Array(controls);
+        sheet.analysis.insert("fault_controls".to_owned(), controls);
+    }
     if let Some(score) = reach::resilience(case, &faults) {
         sheet.analysis.insert("resilience".to_owned(), score);
     }

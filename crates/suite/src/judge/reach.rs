@@ -1,6 +1,6 @@
 //! The reach of a fault: the affected endpoints, and the share of its probes that still succeeded (N-07).
 
-use analysis::fault::{self, Exposure, Hit};
+use analysis::fault::{self, Exposure, Hit, Meanwhile};
 use analysis::proportion::Count;
 use report::record::{Endpoint, EndpointSecond, Second, TestRecord, route};
 use serde_json::{Value, json};
@@ -17,15 +17,29 @@ const WEIGHT: f64 = 10.0;
 /// An endpoint that a fault affected.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Spoilt {
-    before: f64,
-    during: f64,
+    before: Count,
+    during: Count,
+    /// Compared with itself before the fault.
     hit: Hit,
+    /// Compared with the control group.
+    beyond: Option<Hit>,
+}
+
+/// The other endpoints at the time of the fault, all together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Control {
+    endpoints: usize,
+    shares: Meanwhile,
 }
 
 /// The blast radius of one fault.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Radius {
     pub spoilt: Vec<Spoilt>,
+    /// Endpoints that got worse, but no more than the control group did.
+    spared: Vec<String>,
+    /// `None` where every endpoint got worse.
+    control: Option<Control>,
     /// Endpoints with requests before and during the fault.
     watched: usize,
 }
@@ -47,19 +61,49 @@ impl Radius {
             json!({
                 "fault": fault,
                 "endpoint": it.hit.name,
-                "spoilt_before": it.before,
-                "spoilt_during": it.during,
+                "spoilt_before": it.before.share(),
+                "spoilt_during": it.during.share(),
                 "difference_from": it.hit.difference.lower,
                 "difference_to": it.hit.difference.upper,
                 "adjusted_p_value": it.hit.adjusted_p_value,
+                "beyond_control_from": it.beyond.as_ref().map(|hit| hit.difference.lower),
+                "beyond_control_to": it.beyond.as_ref().map(|hit| hit.difference.upper),
+                "beyond_control_p_value": it.beyond.as_ref().map(|hit| hit.adjusted_p_value),
+            })
+        })
+    }
+
+    /// The concurrent control group of a fault with its receipt's id; `None` where no endpoint could be judged.
+    pub fn control(&self, id: &str, fault: &str) -> Option<Value> {
+        let shares = self.control.map(|control| control.shares);
+        // Of each spoilt endpoint what its own share before and the rise of the control group do not explain.
+        let beyond = shares.map(|shares| {
+            let rise = shares.during.share() - shares.before.share();
+            let excess = |it: &Spoilt| {
+                let expected = (it.before.share() + rise) * it.during.trials as f64;
+                (it.during.hits as f64 - expected).max(0.0)
+            };
+            self.spoilt.iter().map(excess).sum::<f64>()
+        });
+        (self.watched > 0).then(|| {
+            json!({
+                "fault": fault,
+                "endpoints": self.control.map_or(0, |control| control.endpoints),
+                "requests": shares.map(|shares| shares.during.trials),
+                "spoilt_before": shares.map(|shares| shares.before.share()),
+                "spoilt_during": shares.map(|shares| shares.during.share()),
+                "spared": self.spared.join(", "),
+                "requests_beyond_control": beyond,
+                "id": id,
             })
         })
     }
 }
 
 /// The endpoints of which more than a tenth of the requests failed or were late during the fault, and more than chance
-/// explains. The control group of an endpoint is its own requests before the injection, without the periods (in
-/// seconds) affected by earlier faults.
+/// explains: more than of their own requests before the injection, without the periods (in seconds) affected by earlier
+/// faults, and by more than the other endpoints got worse at the same time. Where every endpoint got worse, there is no
+/// such control group.
 pub(super) fn radius(
     record: &TestRecord,
     [injected_s, removed_s]: [f64; 2],
@@ -94,19 +138,52 @@ pub(super) fn radius(
         .collect();
     // Only an endpoint without requests is rejected, and there is none.
     let hits = fault::blast_radius(&exposures, LEVEL).unwrap_or_default();
-    let spoilt = hits.into_iter().zip(&counts);
-    let spoilt =
-        spoilt.filter(|(hit, (_, exposed))| hit.is_hit && exposed.share() > 1.0 - GOOD_SHARE);
-    Radius {
-        spoilt: spoilt
-            .map(|(hit, (control, exposed))| Spoilt {
-                before: control.share(),
-                during: exposed.share(),
-                hit,
-            })
-            .collect(),
+    let (worse, others): (Vec<_>, Vec<_>) = hits
+        .into_iter()
+        .zip(&exposures)
+        .partition(|(hit, it)| hit.is_hit && it.exposed.share() > 1.0 - GOOD_SHARE);
+    let others: Vec<&Exposure<'_>> = others.into_iter().map(|(_, it)| it).collect();
+    let control = control(&others);
+    let suspects: Vec<Exposure<'_>> = worse.iter().map(|(_, it)| **it).collect();
+    let beyond = control.and_then(|it| fault::beyond_control(&suspects, &it.shares, LEVEL).ok());
+    let beyond = beyond.map_or_else(
+        || vec![None; suspects.len()],
+        |hits| hits.into_iter().map(Some).collect(),
+    );
+    let mut radius = Radius {
+        control,
         watched: names.len(),
+        ..Radius::default()
+    };
+    for ((hit, it), beyond) in worse.into_iter().zip(beyond) {
+        if beyond.as_ref().is_some_and(|beyond| !beyond.is_hit) {
+            radius.spared.push(hit.name);
+            continue;
+        }
+        radius.spoilt.push(Spoilt {
+            before: it.control,
+            during: it.exposed,
+            hit,
+            beyond,
+        });
     }
+    radius
+}
+
+fn control(others: &[&Exposure<'_>]) -> Option<Control> {
+    let sum = |of: fn(&Exposure<'_>) -> Count| {
+        let counts = others.iter().map(|it| of(it));
+        counts.fold(Count::new(0, 0), |sum, it| {
+            Count::new(sum.hits + it.hits, sum.trials + it.trials)
+        })
+    };
+    (!others.is_empty()).then(|| Control {
+        endpoints: others.len(),
+        shares: Meanwhile {
+            before: sum(|it| it.control),
+            during: sum(|it| it.exposed),
+        },
+    })
 }
 
 fn name(endpoint: &Endpoint) -> String {

@@ -71,7 +71,7 @@ fn a_fault_names_the_endpoints_that_it_affects() {
         event(30.0, EventKind::FaultTakenBack, crash),
     ];
     let spoilt = sample.record.endpoints[0].clone();
-    let of = |name: &str, failures| Endpoint {
+    let timed = |name: &str, failures| Endpoint {
         name: name.to_owned(),
         seconds: (0..60)
             .map(|at_s| EndpointSecond {
@@ -86,7 +86,7 @@ fn a_fault_names_the_endpoints_that_it_affects() {
         ..spoilt.clone()
     };
     // In ten seconds of 50 requests, 5 % and 10 %: no more than one whole second.
-    sample.record.endpoints = vec![of("/sound", 25), of("/spoilt", 100)];
+    sample.record.endpoints = vec![timed("/sound", 25), timed("/spoilt", 100)];
     sample.record.seconds[20].failures = 52;
     sample.record.seconds[40].failures = 52;
     let next = json!({ "fault": "small_pool" });
@@ -105,6 +105,20 @@ fn a_fault_names_the_endpoints_that_it_affects() {
         [&fault["blast_radius"], &next["blast_radius"]],
         [&json!(0.5), &json!(0.0)]
     );
+    // The other endpoint is the control group; to the second fault both are.
+    let controls = record.analysis["fault_controls"]
+        .as_array()
+        .expect("a list");
+    let of = |key: &str| [&controls[0][key], &controls[1][key]];
+    assert_eq!(of("endpoints"), [&json!(1), &json!(2)]);
+    assert_eq!(of("spoilt_during"), [&json!(0.05), &json!(0.0)]);
+    assert_eq!(of("id")[0], "fault-tolerance.radius.crashed_instance");
+    // 50 of 500 requests, 25 of which the control group's 5 % explain.
+    let beyond = of("requests_beyond_control")[0].as_f64();
+    assert!(
+        beyond.is_some_and(|it| (it - 25.0).abs() < 1e-6),
+        "{beyond:?}"
+    );
     let reached = record.analysis["blast_radius"].as_array().expect("a list");
     let [only] = reached.as_slice() else {
         panic!("one endpoint was spoilt: {reached:?}");
@@ -116,6 +130,26 @@ fn a_fault_names_the_endpoints_that_it_affects() {
     );
     let [from, to] = ["difference_from", "difference_to"].map(|key| only[key].as_f64());
     assert!(from > Some(0.05) && to < Some(0.15), "{only}");
+    let [from, to] = ["beyond_control_from", "beyond_control_to"].map(|key| only[key].as_f64());
+    assert!(from > Some(0.01) && to < Some(0.1), "{only}");
+    // An endpoint that got hardly worse than the other one at the same time was not spoilt by the fault.
+    sample.record.endpoints[0] = timed("/sound", 45);
+    let record = sample.judged();
+    assert_eq!(record.analysis["faults"][0]["endpoints"], "");
+    assert_eq!(
+        record.analysis["fault_controls"][0]["spared"],
+        "GET /spoilt"
+    );
+    assert!(record.analysis.get("blast_radius").is_none());
+    // Where every endpoint gets worse, none is left to be the control group.
+    sample.record.endpoints[0] = timed("/sound", 50);
+    let record = sample.judged();
+    let control = &record.analysis["fault_controls"][0];
+    assert_eq!(record.analysis["faults"][0]["blast_radius"], 1.0);
+    assert_eq!(
+        (&control["endpoints"], &control["requests"]),
+        (&json!(0), &json!(null))
+    );
 }
 
 /// One or two failures among a few requests may be chance.
