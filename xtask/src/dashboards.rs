@@ -1,8 +1,9 @@
-//! Checks of dashboards and rules: the form of every panel, a panel for every metric and, with a running Prometheus,
-//! data for every query and every rule.
+//! Checks of dashboards and rules: the form of every panel, a panel for every metric, metrics that runs send and, with a
+//! running Prometheus, data for every query and every rule.
 
 mod board;
 mod covered;
+mod driver;
 mod http;
 mod lint;
 mod live;
@@ -38,6 +39,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> bool {
         Ok(page) => found.extend(covered::check(&page, &boards)),
         Err(error) => found.push(format!("docs/METRICS.md: {error}")),
     }
+    found.extend(driver::check_all(root, &boards));
     if let Some(address) = &arguments.prometheus {
         let chosen: Vec<&Dashboard> = boards
             .iter()

@@ -23,6 +23,8 @@ pub struct Variable {
     pub kind: String,
     /// The metric whose label values are the options.
     pub metric: Option<String>,
+    /// Its value in queries: the text of a text box; a pattern for all options of others.
+    pub value: String,
 }
 
 #[derive(Debug, Clone)]
@@ -103,10 +105,15 @@ fn variable(value: &Value) -> Variable {
         .strip_prefix("label_values(")
         .and_then(|rest| rest.split(',').next())
         .map(|metric| metric.trim().to_owned());
+    let kind = text(&value["type"]);
     Variable {
         name: text(&value["name"]),
-        kind: text(&value["type"]),
         metric,
+        value: match kind.as_str() {
+            "textbox" => text(&value["query"]),
+            _ => ".*".to_owned(),
+        },
+        kind,
     }
 }
 

@@ -28,14 +28,10 @@ pub fn check(address: &str, boards: &[&Dashboard], absent: &[String]) -> Vec<Str
 }
 
 fn check_board(address: &str, board: &Dashboard) -> Vec<String> {
-    let names: Vec<&str> = board
-        .variables
-        .iter()
-        .map(|variable| variable.name.as_str())
-        .collect();
+    let variables = &board.variables;
     let mut found = Vec::new();
     for (title, query) in board.queries() {
-        let fault = ask_over_time(address, &promql::expand(query, &names));
+        let fault = ask_over_time(address, &promql::expand(query, variables));
         found.extend(fault.map(|fault| format!("{}: {title:?} {fault}: {query}", board.name)));
     }
     // An annotation may be absent, but not the metrics of its query.
@@ -48,7 +44,7 @@ fn check_board(address: &str, board: &Dashboard) -> Vec<String> {
         .iter()
         .filter_map(|variable| variable.metric.clone());
     for series in marks.chain(offered) {
-        let fault = ask_over_time(address, &promql::expand(&series, &names));
+        let fault = ask_over_time(address, &promql::expand(&series, variables));
         found.extend(fault.map(|fault| format!("{}: {fault}: {series}", board.name)));
     }
     found

@@ -1,7 +1,9 @@
 //! The part of PromQL that is needed to find the series of an expression.
 
+use super::board::Variable;
+
 /// Words that are neither metrics nor functions.
-const KEYWORDS: [&str; 12] = [
+const KEYWORDS: [&str; 11] = [
     "by",
     "without",
     "on",
@@ -12,7 +14,6 @@ const KEYWORDS: [&str; 12] = [
     "or",
     "unless",
     "bool",
-    "offset",
     "inf",
 ];
 
@@ -30,7 +31,10 @@ pub fn selectors(expression: &str) -> Vec<String> {
         let (word, behind) = rest.split_at(end);
         rest = behind;
         let next = behind.trim_start();
-        if KEYWORDS.contains(&word) {
+        if word == "offset" {
+            // A duration or a variable.
+            rest = next.trim_start_matches(|c: char| !c.is_whitespace() && c != ')');
+        } else if KEYWORDS.contains(&word) {
             if next.starts_with('(') && word != "and" && word != "or" && word != "unless" {
                 rest = behind_bracket(next, '(', ')').1;
             }
@@ -48,13 +52,13 @@ pub fn selectors(expression: &str) -> Vec<String> {
     found
 }
 
-/// The expression with Grafana's values for its variables: every value, one minute.
-pub fn expand(expression: &str, variables: &[&str]) -> String {
+/// The expression with values for Grafana's variables, and one minute as the range.
+pub fn expand(expression: &str, variables: &[Variable]) -> String {
     let mut text = expression.replace("$__rate_interval", "1m");
-    for name in variables {
+    for Variable { name, value, .. } in variables {
         text = text
-            .replace(&format!("${{{name}}}"), ".*")
-            .replace(&format!("${name}"), ".*");
+            .replace(&format!("${{{name}}}"), value)
+            .replace(&format!("${name}"), value);
     }
     text
 }
@@ -91,6 +95,9 @@ fn behind_quote(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
+    use super::super::board::parse;
     use super::{expand, selectors};
 
     fn check(expression: &str, expected: &[&str]) {
@@ -115,17 +122,26 @@ mod tests {
             r#"max by (d) (s{state="open"}) == 1"#,
             &[r#"s{state="open"}"#],
         );
+        check(
+            "a{b=\"c\"} offset $shift / max(d offset 5m)",
+            &["a{b=\"c\"}", "d"],
+        );
         check("a > 0 and on () (sum(increase(b[1m])) == 0)", &["a", "b"]);
     }
 
     #[test]
-    fn variables_become_every_value() {
+    fn variables_become_every_value_and_text_boxes_their_text() {
+        let board = json!({"templating": {"list": [
+            {"name": "tenant", "type": "query"},
+            {"name": "detector", "type": "query"},
+            {"name": "shift", "type": "textbox", "query": "0s"},
+        ]}});
         assert_eq!(
             expand(
-                r#"a{t=~"$tenant",d=~"${detector}"}[$__rate_interval]"#,
-                &["tenant", "detector"]
+                r#"a{t=~"$tenant",d=~"${detector}"}[$__rate_interval] offset $shift"#,
+                &parse("b", &board).variables
             ),
-            r#"a{t=~".*",d=~".*"}[1m]"#,
+            r#"a{t=~".*",d=~".*"}[1m] offset 0s"#,
         );
     }
 }
