@@ -1,6 +1,7 @@
-//! The files of a release: an archive for one platform, an SBOM and checksums.
+//! The files of a release: an archive for one platform, an SBOM, checksums and, if asked for, the container image.
 
 mod archive;
+mod image;
 mod sbom;
 
 use std::io;
@@ -21,6 +22,10 @@ pub struct Arguments {
     /// Platform of the binary, such as x86_64-unknown-linux-musl for a static one; without it this machine's
     #[arg(long, value_name = "TRIPLE")]
     target: Option<String>,
+    /// Also build the container image with this machine's engine, export it, and print what it adds to its base; the
+    /// binary has to run on the base
+    #[arg(long)]
+    image: bool,
 }
 
 /// Files of the repository that go into the archive, with their names there.
@@ -60,6 +65,10 @@ fn make(root: &Path, arguments: &Arguments) -> Result<Vec<PathBuf>, String> {
         Some(target) => target.clone(),
         None => host().ok_or("rustc does not name this machine's platform")?,
     };
+    let engine = match arguments.image {
+        true => Some(image::Engine::find()?),
+        false => None,
+    };
     let bill = sbom::of(root, "sparring", &platform)?;
     let binary = match &arguments.binary {
         Some(binary) => binary.clone(),
@@ -83,6 +92,22 @@ fn make(root: &Path, arguments: &Arguments) -> Result<Vec<PathBuf>, String> {
         let path = out.join(&file);
         std::fs::write(&path, &bytes).map_err(|error| told(&path, &error))?;
         sums.push_str(&format!("{}  {file}\n", sha256(&bytes)));
+        written.push(path);
+    }
+    if let Some(engine) = engine {
+        let (tag, file) = (
+            format!("sparring:{}", bill.version),
+            format!("{name}.image.tar.gz"),
+        );
+        let path = out.join(&file);
+        let added = engine.export(root, &binary, &tag, &path)?;
+        println!(
+            "dist: {tag} adds {} to {}, {} compressed",
+            megabytes(added.stored),
+            engine.base(),
+            megabytes(added.compressed)
+        );
+        sums.push_str(&format!("{}  {file}\n", sha256(&read(&path)?)));
         written.push(path);
     }
     let path = out.join(format!("{name}.sha256"));
@@ -168,6 +193,10 @@ fn changed(root: &Path) -> u64 {
     text.ok()
         .and_then(|text| text.trim().parse().ok())
         .unwrap_or(0)
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
 fn sha256(bytes: &[u8]) -> String {
