@@ -91,10 +91,12 @@ impl Reply {
     /// Headers with Go's spelling of their names; several values are joined with a comma.
     pub fn headers(&self) -> Vec<(String, String)> {
         let mut headers: Vec<(String, String)> = Vec::new();
+        let can_have_trailers =
+            self.proto == "HTTP/2.0" || self.header("Transfer-Encoding").is_some();
         for (name, value) in self.lines() {
             let name = canonical(name);
-            // It concerns the connection, and Go removes it.
-            if name == "Transfer-Encoding" {
+            // They concern the connection and the end of the body, and Go removes them.
+            if name == "Transfer-Encoding" || (can_have_trailers && name == "Trailer") {
                 continue;
             }
             match headers.iter_mut().find(|(known, _)| *known == name) {

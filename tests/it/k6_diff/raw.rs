@@ -119,6 +119,10 @@ fn answer(path: &str, number: u32, request: &Request) -> Response {
         "chunked" => keep(
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=1\r\nde\r\n0\r\n\r\n",
         ),
+        "trailers" => keep(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Told\r\n\r\n3\r\nabc\r\n0\r\nX-Told: a\r\nX-Untold: b\r\n\r\n",
+        ),
+        "trailer-alone" => Response::Keep(ok("Trailer: X-Told\r\n", "hi")),
         "until-close" => close("HTTP/1.1 200 OK\r\n\r\nall of it"),
         "old" => close("HTTP/1.0 200 Fine\r\nContent-Length: 2\r\n\r\nhi"),
         "continue" => {

@@ -100,6 +100,10 @@ fn router() -> Router {
         )
         .route("/echo", any(echo))
         .route("/page", get(|| async { axum::response::Html(PAGE) }))
+        .route(
+            "/trailer",
+            get(|| async { ([(header::TRAILER, "X-Told")], "ok") }),
+        )
         .route("/back", any(|body: Bytes| async { body }))
         .route("/encoded/{coding}", any(encoded))
         .route("/to", any(to))
