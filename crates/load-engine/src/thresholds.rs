@@ -116,7 +116,6 @@ impl Watch {
         let (base, selector) = parse_selector(name)?;
         let unknown = || ExpressionError::UnknownMetric {
             name: name.to_owned(),
-            base: base.to_owned(),
         };
         let parent = registry.find(base).ok_or_else(unknown)?;
         let rules = rules.iter().map(|rule| Rule::new(rule, name, parent.kind));

@@ -95,12 +95,10 @@ pub enum ExpressionError {
         supported: &'static str,
     },
     /// The metric does not exist.
-    #[error("invalid threshold defined on {name}; reason: no metric name \"{base}\" found")]
+    #[error("invalid threshold defined on {name}; reason: no metric name \"{name}\" found")]
     UnknownMetric {
-        /// The name as written.
+        /// The name as written, with its tags.
         name: String,
-        /// The metric without its tags.
-        base: String,
     },
     /// The braces of a metric name do not match.
     #[error("{NO_NAME}, metric \"{0}\" has unmatched opening/close curly brace")]
