@@ -4,6 +4,10 @@
 
 use std::sync::Arc;
 
+use url::Url;
+
+use super::href::Href;
+
 /// The place of a node in its [`Document`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(pub(super) u32);
@@ -83,6 +87,8 @@ pub(super) struct Node {
 #[derive(Debug)]
 pub struct Document {
     pub(super) nodes: Vec<Node>,
+    /// The URL of the page. `None` for a text that no response brought.
+    url: Option<Url>,
 }
 
 /// A step of [`Document::traverse`].
@@ -95,12 +101,27 @@ pub enum Step {
 impl Document {
     /// Parses a page as browsers with scripting do; every text is a page.
     #[must_use]
-    pub fn parse(source: &str) -> Arc<Self> {
-        Arc::new(super::parse::parse(source))
+    pub fn parse(source: &str, url: Option<Url>) -> Arc<Self> {
+        let mut document = super::parse::parse(source);
+        document.url = url;
+        Arc::new(document)
+    }
+
+    /// The target that an attribute names, as a full URL if the page has one. `None` without the attribute.
+    #[must_use]
+    pub fn target(&self, id: NodeId, attribute: &str) -> Option<String> {
+        let written = self.attribute(id, attribute)?;
+        let is_full = !Href::parse(written).scheme.is_empty();
+        let page = self.url.as_ref().filter(|_| !is_full);
+        let target = page.and_then(|page| page.join(written).ok());
+        Some(target.map_or_else(|| written.to_owned(), String::from))
     }
 
     pub(super) fn empty() -> Self {
-        let mut document = Self { nodes: Vec::new() };
+        let mut document = Self {
+            nodes: Vec::new(),
+            url: None,
+        };
         document.create(NodeData::Document);
         document
     }

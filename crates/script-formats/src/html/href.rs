@@ -1,4 +1,6 @@
-//! The parts of a link as Go's `net/url` parses them, without resolving or normalising.
+//! The parts of a link as Go's `net/url` parses them.
+
+use url::Url;
 
 /// A reference as written in a page. A text that Go rejects has only empty parts.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -56,6 +58,16 @@ impl Href {
         (self.user, self.password, self.authority) =
             (decode(user)?, decode(password)?, decode(host)?);
         Some(path)
+    }
+
+    /// The path of a link, which begins at the root even where it is written without a page.
+    pub(super) fn full_path(&self) -> String {
+        let mut url = Url::parse("http://h/").expect("a URL");
+        url.set_path(&self.path);
+        match self.path.is_empty() {
+            true => String::new(),
+            false => decode(url.path()).unwrap_or_default(),
+        }
     }
 
     pub(super) fn host_name(&self) -> &str {

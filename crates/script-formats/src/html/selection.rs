@@ -4,6 +4,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use url::Url;
+
 use super::document::{Document, NodeId};
 use super::selector::Selector;
 
@@ -66,10 +68,16 @@ impl Walk {
 }
 
 impl Selection {
-    /// Parses a page and selects its document node.
+    /// Parses a text and selects its document node.
     #[must_use]
     pub fn parse(source: &str) -> Self {
-        let document = Document::parse(source);
+        Self::of_page(source, None)
+    }
+
+    /// The same for the page with this URL, to which its links are relative.
+    #[must_use]
+    pub fn of_page(source: &str, url: Option<Url>) -> Self {
+        let document = Document::parse(source, url);
         let nodes = vec![document.root()];
         Self {
             document,

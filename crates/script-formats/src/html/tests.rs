@@ -558,7 +558,7 @@ fn nodes_have_names_types_and_values() {
 #[test]
 fn a_page_nested_beyond_any_stack_is_read() {
     let depth = 3_000;
-    let document: Arc<Document> = Document::parse(&"<div>".repeat(depth));
+    let document: Arc<Document> = Document::parse(&"<div>".repeat(depth), None);
     let page = Selection::of(Arc::clone(&document), document.root());
     assert_eq!(page.text(), "");
     assert!(page.html().len() > depth * 11);

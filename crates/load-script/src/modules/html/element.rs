@@ -135,7 +135,7 @@ const READERS: &[(&CStr, Reader)] = &[
     (c"nodeValue", |d, n| text_or_undefined(d.node_value(n))),
     (c"toString", |d, n| match d.tag(n) {
         // The text of a link is its target.
-        "a" | "area" => Property::Text(d.attribute(n, "href").unwrap_or_default().to_owned()),
+        "a" | "area" => Property::Text(d.target(n, "href").unwrap_or_default()),
         _ => Property::Text("[object html.Node]".to_owned()),
     }),
     (c"namespaceURI", |d, n| {

@@ -86,7 +86,8 @@ fn page(source: &Source<'_>) -> Result<Selection, Throw> {
             "the body is null so we can't transform it to HTML - this likely was because of a request error getting the response",
         ));
     };
-    Ok(Selection::parse(&String::from_utf8_lossy(bytes)))
+    let url = url::Url::parse(source.url).ok();
+    Ok(Selection::of_page(&String::from_utf8_lossy(bytes), url))
 }
 
 fn url(source: &Source<'_>) -> Result<url::Url, Throw> {

@@ -45,9 +45,8 @@ pub(super) fn text_content(document: &Document, id: NodeId) -> Property {
 }
 
 pub(super) fn url_part(document: &Document, id: NodeId, part: fn(&Href) -> String) -> Property {
-    Property::Text(part(&Href::parse(
-        document.attribute(id, "href").unwrap_or_default(),
-    )))
+    let target = document.target(id, "href").unwrap_or_default();
+    Property::Text(part(&Href::parse(&target)))
 }
 
 pub(super) fn prefixed(prefix: &str, text: &str) -> String {
@@ -77,6 +76,12 @@ pub(super) fn form_override(
 ) -> Property {
     let of_form = || document.attribute(document.closest_tag(id, "form")?, forms);
     reflected(document.attribute(id, own).or_else(of_form), reflect)
+}
+
+pub(super) fn form_action(document: &Document, id: NodeId) -> Property {
+    let of_form = || document.target(document.closest_tag(id, "form")?, "action");
+    let action = document.target(id, "formaction").or_else(of_form);
+    Property::Text(action.unwrap_or_default())
 }
 
 pub(super) fn form_method(document: &Document, id: NodeId) -> Property {

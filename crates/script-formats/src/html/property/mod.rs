@@ -35,6 +35,9 @@ pub fn property(document: &Document, id: NodeId, name: &str) -> Option<Property>
         Read::Attribute(attribute, reflect) => {
             reflected(document.attribute(id, attribute), *reflect)
         }
+        Read::Target(attribute) => {
+            Property::Text(document.target(id, attribute).unwrap_or_default())
+        }
         Read::Computed(compute) => compute(document, id),
     })
 }

@@ -4,9 +4,9 @@ use super::super::document::{Document, NodeId};
 use super::super::href::Href;
 use super::Property;
 use super::compute::{
-    below, control, count, first_child, form_method, form_of, form_override, has, labels, list_of,
-    option_index, option_value, prefixed, progress, row_index, selected, selected_index,
-    text_content, url_part, words_of_rel,
+    below, control, count, first_child, form_action, form_method, form_of, form_override, has,
+    labels, list_of, option_index, option_value, prefixed, progress, row_index, selected,
+    selected_index, text_content, url_part, words_of_rel,
 };
 use super::reflect::Reflect;
 
@@ -14,6 +14,8 @@ use super::reflect::Reflect;
 #[derive(Clone, Copy)]
 pub(super) enum Read {
     Attribute(&'static str, Reflect),
+    /// A URL, relative to that of the page.
+    Target(&'static str),
     Computed(fn(&Document, NodeId) -> Property),
 }
 
@@ -32,7 +34,7 @@ pub(super) fn entries(tag: &str) -> impl Iterator<Item = &'static Entry> {
 const TABLE_OF_TAGS: &[(&str, &[Entry])] = &[
     ("a area", LINK),
     ("audio video", MEDIA),
-    ("base", &[text("href", "href"), text("target", "target")]),
+    ("base", &[target("href", "href"), text("target", "target")]),
     ("button", FORM_FIELD),
     ("button", BUTTON),
     (
@@ -144,6 +146,10 @@ const fn text(method: &'static str, attribute: &'static str) -> Entry {
     at(method, attribute, Reflect::Text)
 }
 
+const fn target(method: &'static str, attribute: &'static str) -> Entry {
+    (method, Read::Target(attribute))
+}
+
 const fn flag(method: &'static str, attribute: &'static str) -> Entry {
     at(method, attribute, Reflect::Present)
 }
@@ -208,13 +214,13 @@ const LINK: &[Entry] = &[
     computed("hostname", |d, n| {
         url_part(d, n, |href| href.host_name().to_owned())
     }),
-    text("href", "href"),
+    target("href", "href"),
     text("hrefLang", "hreflang"),
     computed("origin", |d, n| url_part(d, n, Href::origin)),
     computed("password", |d, n| {
         url_part(d, n, |href| href.password.clone())
     }),
-    computed("pathname", |d, n| url_part(d, n, |href| href.path.clone())),
+    computed("pathname", |d, n| url_part(d, n, Href::full_path)),
     computed("port", |d, n| url_part(d, n, |href| href.port().to_owned())),
     computed("protocol", |d, n| {
         url_part(d, n, |href| {
@@ -250,7 +256,7 @@ const MEDIA: &[Entry] = &[
         "preload",
         Reflect::Choice(&["auto", "metadata", "none"]),
     ),
-    text("src", "src"),
+    target("src", "src"),
     computed("textTracks", |d, n| below(d, n, &["track"])),
 ];
 const FORM_FIELD: &[Entry] = &[
@@ -258,9 +264,7 @@ const FORM_FIELD: &[Entry] = &[
     flag("autofocus", "autofocus"),
     flag("disabled", "disabled"),
     computed("form", form_of),
-    computed("formAction", |d, n| {
-        form_override(d, n, "formaction", "action", Reflect::Text)
-    }),
+    computed("formAction", form_action),
     computed("formEnctype", |d, n| {
         form_override(d, n, "formenctype", "enctype", ENCODING)
     }),
@@ -292,7 +296,7 @@ const INPUT: &[Entry] = &[
     flag("readonly", "readonly"),
     flag("required", "required"),
     int("size", "size", 0),
-    text("src", "src"),
+    target("src", "src"),
     text("step", "step"),
     at("type", "type", INPUT_TYPE),
     text("value", "value"),
@@ -308,7 +312,7 @@ const BUTTON: &[Entry] = &[
 ];
 const FORM: &[Entry] = &[
     text("acceptCharset", "accept-charset"),
-    text("action", "action"),
+    target("action", "action"),
     at("autocomplete", "autocomplete", ON_OFF),
     computed("elements", |d, n| below(d, n, FORM_ELEMENTS)),
     at("encoding", "enctype", ENCODING),
@@ -400,13 +404,13 @@ const TEXTAREA: &[Entry] = &[
 const IMAGE: &[Entry] = &[
     text("alt", "alt"),
     at("crossOrigin", "crossorigin", CROSS_ORIGIN),
-    text("currentSrc", "src"),
+    target("currentSrc", "src"),
     int("height", "height", 0),
     flag("isMap", "ismap"),
     text("name", "name"),
     at("referrerPolicy", "referrerpolicy", REFERRER),
     text("sizes", "sizes"),
-    text("src", "src"),
+    target("src", "src"),
     text("srcset", "srcset"),
     text("useMap", "usemap"),
     int("width", "width", 0),
@@ -455,12 +459,12 @@ const SCRIPT: &[Entry] = &[
     text("crossOrigin", "crossorigin"),
     flag("defer", "defer"),
     flag("noModule", "nomodule"),
-    text("src", "src"),
+    target("src", "src"),
     computed("text", text_content),
     text("type", "type"),
 ];
 const OBJECT: &[Entry] = &[
-    text("data", "data"),
+    target("data", "data"),
     computed("form", form_of),
     text("height", "height"),
     text("name", "name"),
@@ -472,7 +476,7 @@ const OBJECT: &[Entry] = &[
 ];
 const STYLE_LINK: &[Entry] = &[
     at("crossOrigin", "crossorigin", CROSS_ORIGIN),
-    text("href", "href"),
+    target("href", "href"),
     text("hreflang", "hreflang"),
     text("media", "media"),
     at("referrerPolicy", "referrerpolicy", REFERRER),
@@ -485,7 +489,7 @@ const SOURCE: &[Entry] = &[
     text("keySystem", "keysystem"),
     text("media", "media"),
     text("sizes", "sizes"),
-    text("src", "src"),
+    target("src", "src"),
     text("srcset", "srcset"),
     text("type", "type"),
 ];
@@ -523,7 +527,7 @@ const IFRAME: &[Entry] = &[
     text("height", "height"),
     text("name", "name"),
     at("referrerPolicy", "referrerpolicy", REFERRER),
-    text("src", "src"),
+    target("src", "src"),
     text("width", "width"),
 ];
 const METER: &[Entry] = &[
@@ -560,7 +564,7 @@ const TRACK: &[Entry] = &[
         ]),
     ),
     text("label", "label"),
-    text("src", "src"),
+    target("src", "src"),
     text("srclang", "srclang"),
 ];
 const LIST_ITEM: &[Entry] = &[
