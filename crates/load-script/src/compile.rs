@@ -89,7 +89,10 @@ fn compile_code<'js>(
     })?;
     let text = other.as_deref().unwrap_or(text);
     match syntax {
-        Syntax::Module => compile_module(ctx, script, name, text),
+        Syntax::Module => {
+            script.note_defaults(name, text);
+            compile_module(ctx, script, name, text)
+        }
         Syntax::Common => compile_common(ctx, script, name, text),
     }
 }
@@ -125,7 +128,8 @@ impl Form {
         })
     }
 
-    /// The statements that declare its names in a module. At the end of the text, they do not move any code.
+    /// The statements that declare its names in a module. They come first: in a circle of modules, functions may be
+    /// called before the imports behind them are evaluated.
     fn declarations(&self, module: &str) -> String {
         let mut text = String::new();
         if !self.literals.is_empty() {
@@ -176,9 +180,10 @@ fn compile_module<'js>(
 ) -> Result<Code<'js>, Throw> {
     if let Some(form) = Form::of(text, true) {
         form.keep_literals(ctx, script, name)?;
-        let whole = format!("{}\n{}", form.text, form.declarations(name));
+        let before = form.declarations(name);
+        let whole = format!("{before}{}", form.text);
         if let Ok(compiled) = module::compile(ctx, name, &whole) {
-            script.keep_shifts(name, form.shifts());
+            script.keep_shifts(name, form.shifts().behind(&before));
             return Ok(Code::Module(compiled));
         }
         // Errors are reported for the original text.

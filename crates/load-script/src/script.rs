@@ -346,6 +346,23 @@ impl Script {
         }
     }
 
+    /// Records the modules whose default export a module imports. One without a default gets it from the start.
+    pub(crate) fn note_defaults(&self, importer: &str, text: &str) {
+        if !text.contains("from") {
+            return;
+        }
+        let imports = imports::read(text).unwrap_or_default();
+        let modules = imports.defaults.iter();
+        let modules = modules.filter_map(|one| source::resolve(importer, one).ok());
+        let mut absent = self.absent.write().unwrap_or_else(PoisonError::into_inner);
+        for module in modules {
+            absent
+                .entry(module)
+                .or_default()
+                .insert("default".to_owned());
+        }
+    }
+
     /// Whether the init code has to start again, because a module lacked a name that it has now.
     pub(crate) fn begins_anew(&self) -> bool {
         self.begins_anew.swap(false, Ordering::AcqRel)
@@ -372,18 +389,14 @@ impl Script {
         (name.to_owned(), line, column)
     }
 
-    /// The code of a module before a place, and the rest of its line. Line and column count from one.
+    /// The code of a module before a place, and the rest of its line. Line and column count from one, the column in bytes.
     pub(crate) fn code_at(&self, name: &str, line: u32, column: u32) -> Option<Code> {
         let column = self.unshifted(name, line, column);
         let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         let text = texts.get(name)?.as_str();
-        let mut lines = text.split_inclusive('\n');
-        let lines_before = line.checked_sub(1)? as usize;
-        let start: usize = lines.by_ref().take(lines_before).map(str::len).sum();
-        let line = lines.next()?.trim_end();
-        let (at, _) = line.char_indices().nth(column.checked_sub(1)? as usize)?;
         // A call may begin several lines before its last argument, and bundles have long lines.
-        let (before, after) = (&text[..start + at], &line[at..]);
+        let (before, after) = text.split_at(source::byte_at(text, (line, column))?);
+        let after = after.lines().next().unwrap_or_default().trim_end();
         let (start, _) = before
             .char_indices()
             .rev()

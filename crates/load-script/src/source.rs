@@ -118,6 +118,16 @@ fn has_module_syntax(text: &str) -> bool {
     false
 }
 
+/// The byte of a line and a column in a text. Both count from one, the column in bytes. `None` within a character.
+pub(crate) fn byte_at(text: &str, (line, column): (u32, u32)) -> Option<usize> {
+    let mut lines = text.split_inclusive('\n');
+    let lines_before = line.checked_sub(1)? as usize;
+    let start: usize = lines.by_ref().take(lines_before).map(str::len).sum();
+    lines.next()?;
+    let at = start + column.checked_sub(1)? as usize;
+    text.is_char_boundary(at).then_some(at)
+}
+
 /// The modules from which a text imports this export: `import { export } from 'module'`.
 pub(crate) fn asked_for<'t>(text: &'t str, export: &str) -> impl Iterator<Item = &'t str> {
     let lists = text

@@ -158,6 +158,11 @@ const NATIVE: &[(&str, &str, &str)] = &[
         "regexp must have the 'g' flag",
         "String.prototype.replaceAll called with a non-global RegExp argument",
     ),
+    (
+        "setPrototypeOf",
+        "object is not extensible",
+        "[object Object] is not extensible",
+    ),
     ("RegExp", "expecting ')'", "Unterminated group"),
     (
         "RegExp",
@@ -311,10 +316,10 @@ fn of_code<'a>(message: &str, code: impl FnOnce() -> &'a Code) -> Option<String>
             )
         }
         "could not delete property" => {
-            let code = code();
-            let (path, _) = split_path(&code.after);
-            let (_, name) = path.rsplit_once('.')?;
-            format!("Cannot delete property '{name}' of [object Object]")
+            format!(
+                "Cannot delete property '{}' of [object Object]",
+                deleted(&code().after)?
+            )
         }
         _ if message.ends_with(" is read-only") => match is_variable(&code().after, quoted()) {
             true => "Assignment to constant variable.".to_owned(),
@@ -378,6 +383,24 @@ fn assigned(code: &str) -> Option<&str> {
     before[start..]
         .strip_prefix('.')
         .filter(|name| !name.is_empty())
+}
+
+/// The name of the last member in the operand of `delete`, which begins with the code.
+fn deleted(code: &str) -> Option<&str> {
+    let (mut open, mut end) = (0_usize, code.len());
+    for (at, c) in code.char_indices() {
+        match c {
+            '(' | '[' | '{' => open += 1,
+            ')' | ']' | '}' if open > 0 => open -= 1,
+            _ if open > 0 || c == '.' || is_part_of_name(c) => {}
+            _ => {
+                end = at;
+                break;
+            }
+        }
+    }
+    let (_, name) = code[..end].rsplit_once('.')?;
+    name.chars().all(is_part_of_name).then_some(name)
 }
 
 /// Whether the code begins with a variable of that name, not with a member of it.
@@ -543,6 +566,14 @@ mod tests {
         ] {
             check(message, code, Some(expected));
         }
+        for (code, name) in [
+            ("Object.freeze({ a: 1 }).a;", "a"),
+            ("f(x.y)[z.k].b, c.d", "b"),
+        ] {
+            let expected = format!("Cannot delete property '{name}' of [object Object]");
+            check("could not delete property", code, Some(&expected));
+        }
+        check("could not delete property", "a.b[k]", None);
         check("object is not extensible", "f[1] = 2", None);
         check("something else", "", None);
     }

@@ -1,9 +1,11 @@
-//! Calls with any number of arguments. The engine's own `apply` and its spread arguments end at 65 535.
+//! Calls with any number of arguments. The engine's own `apply` and its spread arguments end at 65 535. And calls that
+//! are passed on.
 
 use std::ptr::NonNull;
 
 use rquickjs::{Ctx, Exception, Object, Value, qjs};
 
+use super::native::Call;
 use super::throw::{Outcome, Throw};
 
 /// The maximum number of arguments of one call: 256 MB of them.
@@ -41,6 +43,27 @@ pub fn construct<'js>(
         qjs::JS_CallConstructor2(raw, constructor.as_raw(), target.as_raw(), count, start)
     };
     own(list.ctx(), result)
+}
+
+/// Calls a function with the arguments of a call from the one at `from` on.
+///
+/// # Errors
+/// What the function throws.
+pub fn pass_on<'js>(
+    call: &Call<'_, 'js>,
+    from: usize,
+    function: &Value<'js>,
+    this: &Value<'js>,
+) -> Outcome<'js> {
+    let arguments = call.rest(from);
+    let count = i32::try_from(arguments.len()).expect("as many as in a call");
+    let raw = call.ctx.as_raw().as_ptr();
+    // SAFETY: live values of a live realm; the engine copies arguments that the function changes.
+    let result = unsafe {
+        let start = arguments.as_ptr().cast_mut();
+        qjs::JS_Call(raw, function.as_raw(), this.as_raw(), count, start)
+    };
+    own(call.ctx, result)
 }
 
 fn own<'js>(ctx: &Ctx<'js>, result: qjs::JSValue) -> Outcome<'js> {

@@ -123,6 +123,23 @@ pub fn freeze(value: &Value<'_>) -> Result<(), Throw> {
     Ok(())
 }
 
+/// `Object(value)`
+///
+/// # Errors
+/// The value is null or undefined.
+pub fn object<'js>(value: &Value<'js>) -> Outcome<'js> {
+    let ctx = value.ctx();
+    // SAFETY: a live value of a live realm; the object is owned by the value.
+    let object = unsafe {
+        let raw = qjs::JS_ToObject(ctx.as_raw().as_ptr(), value.as_raw());
+        Value::from_raw(ctx.clone(), raw)
+    };
+    if object.is_exception() {
+        return Err(Throw::Engine(rquickjs::Error::Exception));
+    }
+    Ok(object)
+}
+
 /// A proxy of `target` with the traps of `handler`.
 ///
 /// # Errors

@@ -54,9 +54,12 @@ pub struct ErrorOrigin {
 /// Names that a module lacks.
 #[derive(Debug, Clone, Default)]
 pub struct Absent {
+    /// All but `default`.
     pub names: Vec<String>,
     /// They become `null` instead of `undefined`.
     pub are_null: bool,
+    /// The default export is imported, too. It is then the module as a whole.
+    pub has_default: bool,
 }
 
 /// A module in a realm.

@@ -215,8 +215,8 @@ pub(super) unsafe extern "C" fn load(
     }
 }
 
-/// A module whose exports are the properties of an object, and the object itself as default. A module that a
-/// bundler converted from ES to CommonJS keeps its own default.
+/// A module whose exports are the properties of an object. If a script imports the default export of one that has none, it
+/// is the object itself; otherwise there is none, as in k6.
 fn synthetic(ctx: &Ctx<'_>, name: &str, exports: &Value<'_>) -> Result<Module, Throw> {
     let raw = ctx.as_raw().as_ptr();
     let name = c_string(name)?;
@@ -229,11 +229,13 @@ fn synthetic(ctx: &Ctx<'_>, name: &str, exports: &Value<'_>) -> Result<Module, T
             module.as_ptr(),
             qjs::JS_DupValue(raw, exports.as_raw()),
         );
-        qjs::JS_AddModuleExport(raw, module.as_ptr(), c"default".as_ptr());
         module
     };
-    let (absent, _) = absent(ctx, &name);
-    for key in names_of(&name, exports).iter().chain(&absent) {
+    let absent = Missing::of(ctx, &name);
+    let has_default = absent.has_default || own_default(exports).is_some();
+    let default = has_default.then(|| c"default".to_owned());
+    let own = names_of(&name, exports);
+    for key in own.iter().chain(&absent.names).chain(&default) {
         // SAFETY: as above.
         unsafe { qjs::JS_AddModuleExport(raw, module.as_ptr(), key.as_ptr()) };
     }
@@ -254,15 +256,26 @@ pub fn note_exports(name: &str, exports: &Value<'_>) -> Result<(), Throw> {
     Ok(())
 }
 
-/// Names that are imported from the module but missing, and their value.
-fn absent(ctx: &Ctx<'_>, name: &CStr) -> (Vec<CString>, qjs::JSValue) {
-    let absent = resident(ctx).host.absent(&name.to_string_lossy());
-    let value = match absent.are_null {
-        true => qjs::JS_NULL,
-        false => qjs::JS_UNDEFINED,
-    };
-    let names = absent.names.into_iter().map(CString::new);
-    (names.filter_map(Result::ok).collect(), value)
+/// Names that are imported from a module but missing, and their value.
+struct Missing {
+    names: Vec<CString>,
+    value: qjs::JSValue,
+    has_default: bool,
+}
+
+impl Missing {
+    fn of(ctx: &Ctx<'_>, name: &CStr) -> Self {
+        let absent = resident(ctx).host.absent(&name.to_string_lossy());
+        let names = absent.names.into_iter().map(CString::new);
+        Self {
+            names: names.filter_map(Result::ok).collect(),
+            value: match absent.are_null {
+                true => qjs::JS_NULL,
+                false => qjs::JS_UNDEFINED,
+            },
+            has_default: absent.has_default,
+        }
+    }
 }
 
 fn names_of(name: &CStr, exports: &Value<'_>) -> Rc<[CString]> {
@@ -277,14 +290,11 @@ fn export_names(exports: &Value<'_>) -> Rc<[CString]> {
         .collect()
 }
 
-/// The default export: the object itself, unless it is marked as a former ES module.
-fn default_of<'js>(exports: &Value<'js>) -> Value<'js> {
-    let own = exports
-        .as_object()
-        .filter(|object| object.get("__esModule").unwrap_or(false));
-    let own = own.and_then(|object| object.get::<_, Value<'js>>("default").ok());
-    own.filter(|value| !value.is_undefined())
-        .unwrap_or_else(|| exports.clone())
+/// The default export that a module has itself.
+fn own_default<'js>(exports: &Value<'js>) -> Option<Value<'js>> {
+    let object = exports.as_object()?;
+    object.contains_key("default").ok().filter(|has| *has)?;
+    object.get("default").ok()
 }
 
 /// # Safety
@@ -318,12 +328,13 @@ unsafe extern "C" fn fill(ctx: *mut qjs::JSContext, module: *mut qjs::JSModuleDe
             qjs::JS_GetModulePrivateValue(raw.as_ptr(), module),
         );
         let name = name_of(&ctx, module);
-        let default = default_of(&exports);
+        let default = own_default(&exports).unwrap_or_else(|| exports.clone());
         let default = qjs::JS_DupValue(raw.as_ptr(), default.as_raw());
+        // A module without this export is left as it is.
         qjs::JS_SetModuleExport(raw.as_ptr(), module, c"default".as_ptr(), default);
-        let (absent, nothing) = absent(&ctx, &name);
-        for key in &absent {
-            qjs::JS_SetModuleExport(raw.as_ptr(), module, key.as_ptr(), nothing);
+        let absent = Missing::of(&ctx, &name);
+        for key in &absent.names {
+            qjs::JS_SetModuleExport(raw.as_ptr(), module, key.as_ptr(), absent.value);
         }
         for key in names_of(&name, &exports).iter() {
             let value = qjs::JS_GetPropertyStr(raw.as_ptr(), exports.as_raw(), key.as_ptr());

@@ -39,6 +39,11 @@ impl<'js> Call<'_, 'js> {
             .map_or_else(|| self.undefined(), |raw| self.own(*raw))
     }
 
+    /// The arguments from `index` on.
+    pub(crate) fn rest(&self, index: usize) -> &[qjs::JSValue] {
+        self.args.get(index..).unwrap_or_default()
+    }
+
     /// `this`; the new target when called as a constructor.
     pub fn this(&self) -> Value<'js> {
         self.own(self.this)

@@ -7,27 +7,27 @@ pub struct Shifts {
     list: Vec<Shift>,
 }
 
-/// An insertion. Line and column count from one, the column in characters.
+/// An insertion. Line and column count from one, the column in bytes, as the engine counts.
 #[derive(Debug, PartialEq, Eq)]
 struct Shift {
     line: u32,
     /// The column of the insertion, in the text with all earlier insertions.
     column: u32,
-    characters: u32,
+    bytes: u32,
 }
 
 impl Shifts {
     /// The same with more text before all of it, in its first line.
     #[must_use]
     pub fn behind(mut self, before: &str) -> Self {
-        let characters = count(before.chars());
+        let bytes = size(before);
         for shift in self.list.iter_mut().take_while(|shift| shift.line == 1) {
-            shift.column += characters;
+            shift.column += bytes;
         }
         let first = Shift {
             line: 1,
             column: 1,
-            characters,
+            bytes,
         };
         self.list.insert(0, first);
         self
@@ -40,7 +40,7 @@ impl Shifts {
             .iter()
             .take_while(|shift| shift.line == line && shift.column < column);
         let taken: u32 = before
-            .map(|shift| shift.characters.min(column - shift.column))
+            .map(|shift| shift.bytes.min(column - shift.column))
             .sum();
         column - taken
     }
@@ -61,18 +61,18 @@ pub(crate) fn apply(text: &str, mut edits: Vec<Edit>) -> (String, Shifts) {
     let (mut line, mut column, mut done) = (1, 1, 0);
     for edit in edits {
         let kept = &text[done..edit.start];
-        line += count(kept.matches('\n'));
+        line += u32::try_from(kept.matches('\n').count()).unwrap_or(u32::MAX);
         match kept.rsplit_once('\n') {
-            Some((_, last)) => column = 1 + count(last.chars()),
-            None => column += count(kept.chars()),
+            Some((_, last)) => column = 1 + size(last),
+            None => column += size(kept),
         }
-        let (old, new) = (edit.end - edit.start, count(edit.text.chars()));
+        let (old, new) = (edit.end - edit.start, size(&edit.text));
         out.push_str(kept);
         out.push_str(&edit.text);
         shifts.list.push(Shift {
             line,
             column,
-            characters: new.saturating_sub(u32::try_from(old).unwrap_or(0)),
+            bytes: new.saturating_sub(u32::try_from(old).unwrap_or(0)),
         });
         column += new;
         done = edit.end;
@@ -81,8 +81,8 @@ pub(crate) fn apply(text: &str, mut edits: Vec<Edit>) -> (String, Shifts) {
     (out, shifts)
 }
 
-fn count(all: impl Iterator) -> u32 {
-    u32::try_from(all.count()).unwrap_or(u32::MAX)
+fn size(text: &str) -> u32 {
+    u32::try_from(text.len()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -99,12 +99,12 @@ mod tests {
         let (text, shifts) = apply("ab\ncdéf\ng", vec![edit(7, 8, "(("), edit(3, 3, "xyz")]);
         assert_eq!(text, "ab\nxyzcdé((\ng");
         let columns = |line: u32| {
-            (1..9)
+            (1..10)
                 .map(|column| shifts.original(line, column))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(columns(1), [1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(columns(2), [1, 1, 1, 1, 2, 3, 4, 4]);
+        assert_eq!(columns(1), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(columns(2), [1, 1, 1, 1, 2, 3, 4, 5, 5]);
         assert_eq!(columns(3), columns(1));
     }
 

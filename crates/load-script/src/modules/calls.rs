@@ -1,30 +1,39 @@
-//! Calls with any number of arguments: with a spread argument, by `apply` and by `Reflect`.
+//! Calls with any number of arguments: with a spread argument, by `apply` and by `Reflect`. Calls of members with a
+//! computed name, and what is spread into an object.
 
 use std::ffi::CStr;
 
-use script_engine::calls::{apply, construct};
+use script_engine::calls::{apply, construct, pass_on};
 use script_engine::convert;
 use script_engine::isolate;
 use script_engine::native::{Call, Native, Shape, function};
 use script_engine::property::{Visible, define};
 use script_engine::throw::{Outcome, Throw};
 use script_engine::{Ctx, Object, Value};
+use script_formats::many::FUNCTIONS;
 
-/// The module of the functions that replace calls with a spread argument (`script_formats::many`).
+/// The module of the functions that rewritten scripts call (`script_formats::many`).
 pub(crate) fn build<'js>(ctx: &Ctx<'js>) -> Outcome<'js> {
     let exports = Object::new(ctx.clone())?;
-    for (name, value) in ["call", "construct"].into_iter().zip(both(ctx)?) {
+    for (name, value) in FUNCTIONS.into_iter().zip(all(ctx)?) {
         exports.set(name, value)?;
     }
     Ok(exports.into_value())
 }
 
-/// The two functions, the same for all VUs. Stacks do not show them.
-pub(crate) fn both<'js>(ctx: &Ctx<'js>) -> Result<Vec<Value<'js>>, Throw> {
+/// The functions in their order, the same for all VUs. Stacks do not show them.
+pub(crate) fn all<'js>(ctx: &Ctx<'js>) -> Result<Vec<Value<'js>>, Throw> {
     isolate::shared_data(ctx, "calls", || {
         let call = function(ctx, spread_call, c"\x01call", Shape::Function)?;
         let construct = function(ctx, spread_construct, c"\x01construct", Shape::Function)?;
-        Ok(vec![call.into_value(), construct.into_value()])
+        let named = function(ctx, named_call, c"\x01named", Shape::Function)?;
+        let members = function(ctx, members, c"\x01members", Shape::Function)?;
+        Ok(vec![
+            call.into_value(),
+            construct.into_value(),
+            named.into_value(),
+            members.into_value(),
+        ])
     })
 }
 
@@ -47,7 +56,8 @@ fn replace<N: Native>(object: &Object<'_>, name: &CStr, native: N) -> Result<(),
 fn spread_call<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let function = call.arg(1);
     if !function.is_function() {
-        return Err(no_function(&function, call.given(3).as_ref()));
+        let name = (call.count() > 3).then(|| call.arg(3));
+        return Err(no_function(&function, name.as_ref()));
     }
     apply(&function, &call.arg(0), &list(call, 2)?)
 }
@@ -56,6 +66,24 @@ fn spread_call<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 fn spread_construct<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let constructor = call.arg(0);
     construct(&constructor, &constructor, &list(call, 1)?)
+}
+
+/// `named(this, function, name, ...arguments)`
+fn named_call<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let function = call.arg(1);
+    if !function.is_function() {
+        return Err(no_function(&function, Some(&call.arg(2))));
+    }
+    pass_on(call, 3, &function, &call.arg(0))
+}
+
+/// `members(value)`: what a spread of the value into an object takes its members from.
+fn members<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let value = call.arg(0);
+    match value.is_string() {
+        true => convert::object(&value),
+        false => Ok(value),
+    }
 }
 
 /// `f.apply(this, list)`
@@ -106,7 +134,11 @@ fn list<'js>(call: &Call<'_, 'js>, index: usize) -> Result<Object<'js>, Throw> {
 /// The error about a value that cannot be called or is not a list, in the words of k6's engine. `name` is that of the member that
 /// it was read from.
 fn no_function<'js>(value: &Value<'js>, name: Option<&Value<'js>>) -> Throw {
-    let text = |value: &Value<'js>| convert::to_text(value).unwrap_or_default();
+    let text = |value: &Value<'js>| match value.as_symbol() {
+        Some(symbol) => symbol.description().and_then(|text| text.get::<String>()),
+        None => Ok(convert::to_text(value).unwrap_or_default()),
+    };
+    let text = |value: &Value<'js>| text(value).unwrap_or_default();
     Throw::Type(match name {
         Some(name) if value.is_undefined() => format!("Object has no member '{}'", text(name)),
         _ if value.is_object() => format!("Not a function: {}", text(value)),

@@ -67,7 +67,7 @@ pub(crate) fn evaluate<'js>(ctx: &Ctx<'js>, name: &str, script: &Value<'js>) -> 
     };
     note(exports.clone().into_value());
     let literals = loading::literals(ctx, vu, name)?;
-    let calls = super::calls::both(ctx)?;
+    let calls = super::calls::all(ctx)?;
     let mut arguments = Args::new(ctx.clone(), 2 + literals.len() + calls.len());
     arguments.push_args([holder.clone(), exports])?;
     arguments.push_args(literals)?;

@@ -39,9 +39,12 @@ impl Host for VuState {
     }
 
     fn absent(&self, module: &str) -> Absent {
+        let absent = self.script.absent(module).into_iter();
+        let (defaults, names): (Vec<_>, Vec<_>) = absent.partition(|name| name == "default");
         Absent {
-            names: self.script.absent(module),
+            names,
             are_null: modules::gives_null(module),
+            has_default: !defaults.is_empty(),
         }
     }
 

@@ -57,7 +57,7 @@ pub(super) enum Called {
     Member(String),
     /// A variable or another value.
     Value,
-    /// A member whose name is computed at run time.
+    /// A member whose name is computed at run time, in an optional chain.
     Computed,
 }
 
