@@ -108,7 +108,7 @@ fn a_breaker_that_works_passes_the_drill_and_the_profile_is_put_back() {
     assert_eq!(success_rate(&up, "shaky"), json!(1.0));
     let events = &journal["seen"]["events"];
     assert_eq!(events[0]["what"], "injected", "{events}");
-    assert_eq!(events[1]["what"], "taken_back", "{events}");
+    assert_eq!(events[1]["what"], "reverted", "{events}");
     let time = |entry: &Value| entry["time"].as_str().expect("text").to_owned();
     let began = journal["began"].as_str().expect("text").to_owned();
     assert!(began <= time(&events[0]) && time(&events[0]) < time(&events[1]));
@@ -244,7 +244,7 @@ fn a_mock_that_dies_under_its_fault_costs_neither_the_verdict_nor_the_journal() 
 }
 
 #[test]
-fn a_fault_that_changes_nothing_spoils_the_drill_and_none_at_all_is_refused() {
+fn a_fault_that_changes_nothing_invalidates_the_drill_and_none_at_all_is_refused() {
     let up = Up::start(FLEET);
     let nothing = DRILL
         .replace("success_rate: 0.0", "success_rate: 1.0")

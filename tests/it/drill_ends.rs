@@ -117,7 +117,7 @@ fn in_force(up: &Up) -> (Value, Value) {
     (profile["success_rate"].clone(), latency)
 }
 
-fn until_taken_back(up: &Up) -> Duration {
+fn until_reverted(up: &Up) -> Duration {
     let begun = Instant::now();
     while in_force(up).0 != json!(1.0) || admin(up, "")["overlays"] != json!([]) {
         assert!(begun.elapsed() < PATIENCE, "{:?}", in_force(up));
@@ -165,7 +165,7 @@ fn a_drill_that_is_killed_leaves_nothing_behind_for_long() {
     drill.send(libc::SIGKILL);
     let status = drill.child.wait().expect("it can be waited for");
     assert_eq!(status.signal(), Some(libc::SIGKILL));
-    until_taken_back(&up);
+    until_reverted(&up);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_system_that_is_not_steady_is_not_touched() {
 }
 
 #[test]
-fn a_fault_that_somebody_else_takes_back_spoils_the_drill() {
+fn a_fault_that_somebody_else_reverts_invalidates_the_drill() {
     let up = Up::start(FLEET);
     let short = LONG.replace("600000", "5000");
     let mut drill = Running::start(&up, &short);

@@ -430,7 +430,7 @@ fn every_place_tells_the_same_version_of_k6() {
 }
 
 #[test]
-fn an_output_that_fails_at_the_end_spoils_the_numbers() {
+fn an_output_that_fails_at_the_end_makes_the_numbers_unclean() {
     let script = "export const options = { iterations: 1 }; export default function () {}";
     let folder = folder_with(&[("short.js", script)]);
     let ran = call(folder.path(), &["run", "-o", "json=/dev/full", "short.js"]);

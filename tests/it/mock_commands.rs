@@ -123,7 +123,7 @@ fn a_plan_is_kept_and_its_hash_names_it() {
 }
 
 #[test]
-fn a_fault_is_set_listed_taken_back_by_itself_and_reset() {
+fn a_fault_is_set_listed_reverted_by_itself_and_reset() {
     let mocks = Mocks::start();
     let said = mocks.print(&[
         "fault",

@@ -156,12 +156,12 @@ fn is_by_machine(entry: &Value) -> bool {
 
 /// Checks that a test ends with the code, or is untrusted if the ledger shows that the machine starved the generator.
 pub fn assert_ends(ended: &Ended, test: &Value, code: i32) {
-    let spoilt = invalid_entries(test);
-    let expected = match spoilt.iter().find(|entry| is_by_machine(entry)) {
+    let reasons = invalid_entries(test);
+    let expected = match reasons.iter().find(|entry| is_by_machine(entry)) {
         Some(_) => 5,
         None => code,
     };
-    let said = format!("{spoilt:?} {}{}", ended.stdout, ended.stderr);
+    let said = format!("{reasons:?} {}{}", ended.stdout, ended.stderr);
     assert_eq!(ended.code, Some(expected), "{said}");
 }
 
@@ -171,7 +171,7 @@ pub fn passed(ended: &Ended, report: &Value) {
     let said = format!("{}{}", ended.stdout, ended.stderr);
     assert_eq!(report["complete"], true, "{said}");
     let tests = report["tests"].as_array().expect("tests");
-    let spoilt: Vec<&Value> = tests.iter().flat_map(invalid_entries).collect();
+    let reasons: Vec<&Value> = tests.iter().flat_map(invalid_entries).collect();
     for test in tests {
         let judgements = test["judgements"].as_array().expect("judgements");
         let standing = |judgement: &Value| {
@@ -183,12 +183,12 @@ pub fn passed(ended: &Ended, report: &Value) {
         let holds = |it: &String| it == "held" || it == "reported";
         assert!(standings.iter().all(holds), "{judgements:?} {said}");
     }
-    assert!(spoilt.iter().all(|it| is_by_machine(it)), "{spoilt:?}");
-    let (code, word) = match spoilt.as_slice() {
+    assert!(reasons.iter().all(|it| is_by_machine(it)), "{reasons:?}");
+    let (code, word) = match reasons.as_slice() {
         [] => (0, "PASSED"),
         _ => (5, "NOT TO BE TRUSTED"),
     };
-    assert_eq!(ended.code, Some(code), "{spoilt:?} {said}");
+    assert_eq!(ended.code, Some(code), "{reasons:?} {said}");
     let verdict = format!("verdict: {word}");
     assert!(ended.stdout.contains(&verdict), "{said}");
 }

@@ -388,7 +388,7 @@ fn variables_that_are_no_settings_stop_no_command() {
 }
 
 #[test]
-fn connections_are_refused_only_where_that_can_be_taken_back() {
+fn connections_are_refused_only_where_that_can_be_reverted() {
     let up = Up::start(FLEET);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let fleet = folder.path().join("detectors.yaml");
@@ -474,6 +474,6 @@ fn a_generator_without_descriptors_does_not_blame_the_service() {
     let path = reports.find(|path| path.is_file()).expect("a report");
     let text = std::fs::read_to_string(path).expect("readable");
     let report: Value = serde_json::from_str(&text).expect("JSON");
-    let why = report["results"]["smoke"]["spoilt_by"].to_string();
+    let why = report["results"]["smoke"]["invalid_because"].to_string();
     assert!(why.contains("file descriptors"), "{why}");
 }

@@ -14,7 +14,7 @@ pub struct Driven {
     /// The argument of `handleSummary`; null when the run never began.
     pub summary_data: Value,
     /// The reasons why the numbers cannot be trusted: dropped samples, an interruption.
-    pub spoilt_by: Vec<String>,
+    pub invalid_because: Vec<String>,
     /// Iterations that ran to their end, or until an exception.
     pub completed_iterations: u64,
     /// Of these, iterations that an exception ended.

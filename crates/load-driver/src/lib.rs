@@ -64,7 +64,7 @@ pub fn drive_seen(
             Driven {
                 exit: failure.exit,
                 summary_data: Value::Null,
-                spoilt_by: Vec::new(),
+                invalid_because: Vec::new(),
                 completed_iterations: 0,
                 failed_iterations: 0,
                 cut_iterations: 0,

@@ -254,11 +254,11 @@ async fn conduct<P: Program>(
         around.stdout.print(CLEAR_BELOW);
     }
     let Some(outcome) = outcome else {
-        let spoilt_by = vec!["the run was aborted by a second signal".to_owned()];
+        let invalid_because = vec!["the run was aborted by a second signal".to_owned()];
         return Ok(Driven {
             exit: Exit::Interrupted,
             summary_data: serde_json::Value::Null,
-            spoilt_by,
+            invalid_because,
             completed_iterations: read(&state.instance.iterations_completed),
             failed_iterations: read(&state.instance.iterations_failed),
             cut_iterations: read(&state.instance.iterations_interrupted),
@@ -309,9 +309,9 @@ fn finish(
     let Invocation { args, around } = invocation;
     let summary_data = report::summary_data(args, around, &outcome.summary);
     let dropped_samples = outputs.dropped_samples();
-    let mut spoilt_by = spoilt_by(outputs, args, &outcome, shown);
+    let mut invalid_because = invalid_because(outputs, args, &outcome, shown);
     report::summary(invocation, &outcome.summary, outcome.output, logger);
-    spoilt_by.extend(
+    invalid_because.extend(
         shown
             .state
             .left_behind()
@@ -321,13 +321,13 @@ fn finish(
     let health = shown.state.health.report();
     report::health(invocation, &health, dropped_samples);
     if args.process.generator_health != Some(HealthMode::Never) {
-        spoilt_by.extend(health.broken_schedule());
+        invalid_because.extend(health.broken_schedule());
     }
-    spoilt_by.extend(health.own_limits());
+    invalid_because.extend(health.own_limits());
     if !args.process.quiet {
         around.stdout.print(format!("\n{}", shown.lines(None)));
     }
-    for reason in &spoilt_by {
+    for reason in &invalid_because {
         logger.log(
             Level::Warn,
             &format!("the results of this run are incomplete: {reason}"),
@@ -342,7 +342,7 @@ fn finish(
         .end()
         .filter(|end| *end != TestEnd::ThresholdsCrossed)
     {
-        spoilt_by.push(format!("the run was ended early: {}", ended_by(&end)));
+        invalid_because.push(format!("the run was ended early: {}", ended_by(&end)));
     }
     let metrics = outcome.summary.metrics;
     let without_samples = metrics.iter().filter(|metric| !metric.has_samples);
@@ -351,7 +351,7 @@ fn finish(
     Driven {
         exit: outcome.exit,
         summary_data,
-        spoilt_by,
+        invalid_because,
         completed_iterations: read(&instance.iterations_completed),
         failed_iterations: read(&instance.iterations_failed),
         cut_iterations: read(&instance.iterations_interrupted),
@@ -378,8 +378,13 @@ fn ended_by(end: &TestEnd) -> String {
 }
 
 /// Ends the outputs. Returns their losses.
-fn spoilt_by(outputs: Arc<Outputs>, args: &Args, outcome: &Outcome, shown: &Shown) -> Vec<String> {
-    let mut spoilt = Vec::new();
+fn invalid_because(
+    outputs: Arc<Outputs>,
+    args: &Args,
+    outcome: &Outcome,
+    shown: &Shown,
+) -> Vec<String> {
+    let mut reasons = Vec::new();
     let end = RunEnd {
         script: args.script.clone(),
         duration: shown.state.run_time(),
@@ -393,18 +398,18 @@ fn spoilt_by(outputs: Arc<Outputs>, args: &Args, outcome: &Outcome, shown: &Show
             for lane in outputs.finish(end) {
                 let (name, lost) = (lane.name, lane.dropped_samples);
                 if lost > 0 {
-                    spoilt.push(format!("output {name} lost {lost} samples"));
+                    reasons.push(format!("output {name} lost {lost} samples"));
                 } else if let Some(error) = lane.error {
                     // Samples that the output had accepted may not have been written.
-                    spoilt.push(format!("output {name} failed: {error}"));
+                    reasons.push(format!("output {name} failed: {error}"));
                 }
             }
         }
         Err(_) => {
-            spoilt.push("a worker still uses the outputs; they may be incomplete".to_owned());
+            reasons.push("a worker still uses the outputs; they may be incomplete".to_owned());
         }
     }
-    spoilt
+    reasons
 }
 
 /// Clears a terminal from the cursor on.

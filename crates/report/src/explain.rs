@@ -461,14 +461,14 @@ fn listed<'a>(test: &'a TestRecord, name: &str) -> impl Iterator<Item = &'a Valu
 fn explain_radius(test: &TestRecord, id: &str, control: &Value) -> Explanation {
     let fault = &control["fault"];
     let share = |entry: &Value, key: &str| or_dash(entry[key].as_f64(), percent);
-    let spoilt: Vec<&Value> = listed(test, "blast_radius")
+    let affected: Vec<&Value> = listed(test, "blast_radius")
         .filter(|it| it["fault"] == *fault)
         .collect();
-    let endpoints = match spoilt.len() {
+    let endpoints = match affected.len() {
         1 => "1 endpoint".to_owned(),
         n => format!("{n} endpoints"),
     };
-    let title = format!("{id}: {endpoints} spoilt by the fault");
+    let title = format!("{id}: {endpoints} affected by the fault");
     let mut text = Explanation::new(title, control);
     text.line(
         "rule",
@@ -488,11 +488,11 @@ fn explain_radius(test: &TestRecord, id: &str, control: &Value) -> Explanation {
     }
     let control_group = match control["requests"].as_u64() {
         Some(requests) => format!(
-            "control group: {} endpoints, {} requests, spoilt before {}, meanwhile {}",
+            "control group: {} endpoints, {} requests, bad before {}, meanwhile {}",
             control["endpoints"],
             count(requests),
-            share(control, "spoilt_before"),
-            share(control, "spoilt_during")
+            share(control, "bad_before"),
+            share(control, "bad_during")
         ),
         None => {
             "control group: none, because every endpoint got worse; the time before alone decides"
@@ -500,12 +500,12 @@ fn explain_radius(test: &TestRecord, id: &str, control: &Value) -> Explanation {
         }
     };
     text.line("inputs", &control_group);
-    for it in spoilt {
+    for it in affected {
         let name = it["endpoint"].as_str().unwrap_or_default();
         let rise = format!(
-            "{name}: spoilt before {}, during {}",
-            share(it, "spoilt_before"),
-            share(it, "spoilt_during")
+            "{name}: bad before {}, during {}",
+            share(it, "bad_before"),
+            share(it, "bad_during")
         );
         text.line("inputs", &rise);
         let computation = format!(
@@ -525,7 +525,7 @@ fn explain_radius(test: &TestRecord, id: &str, control: &Value) -> Explanation {
     }
     text.line(
         "wrong if",
-        "the same load without the fault spoils these endpoints as much",
+        "the same load without the fault affects these endpoints as much",
     );
     text
 }

@@ -86,7 +86,7 @@ impl Report {
             "status": if passed { "success" } else { "failed" },
             "duration_seconds": took.as_secs_f64(),
             "thresholds": thresholds,
-            "spoilt_by": verdict.spoilt_by,
+            "invalid_because": verdict.invalid_because,
             "k6_result": measured.k6,
             "locust_result": measured.locust,
         });
@@ -133,11 +133,11 @@ mod tests {
         let mut report = Report::new(moment());
         let good = Verdict {
             thresholds: Vec::new(),
-            spoilt_by: Vec::new(),
+            invalid_because: Vec::new(),
         };
         let bad = Verdict {
             thresholds: Vec::new(),
-            spoilt_by: vec!["stopped".to_owned()],
+            invalid_because: vec!["stopped".to_owned()],
         };
         report.add(
             "smoke",
@@ -171,7 +171,7 @@ mod tests {
             "success"
         );
         assert_eq!(value["results"]["load"]["locust_result"], Value::Null);
-        assert_eq!(value["results"]["load"]["spoilt_by"][0], "stopped");
+        assert_eq!(value["results"]["load"]["invalid_because"][0], "stopped");
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub struct Verdict {
     /// Every threshold, in the order of the summary.
     pub thresholds: Vec<Threshold>,
     /// Reasons why the run is untrusted or incomplete, independent of the thresholds.
-    pub spoilt_by: Vec<String>,
+    pub invalid_because: Vec<String>,
 }
 
 /// A threshold and its measurement.
@@ -40,7 +40,7 @@ impl Verdict {
     /// nothing: a run without an iteration, without a threshold, or with a threshold that had no samples is
     /// untrusted, whatever the result of the comparison with zero. Counters are an exception: if iterations
     /// ended, a counter without samples is 0.
-    pub fn new(measured: &Measured<'_>, mut spoilt_by: Vec<String>) -> Self {
+    pub fn new(measured: &Measured<'_>, mut invalid_because: Vec<String>) -> Self {
         let metrics = measured.data.get("metrics").and_then(Value::as_object);
         let iterations = metrics
             .and_then(|metrics| {
@@ -61,22 +61,23 @@ impl Verdict {
             .flat_map(|(name, metric)| thresholds_of(name, metric, has_data(name, metric)))
             .collect();
         if iterations == 0.0 {
-            spoilt_by.push("no iteration completed".to_owned());
+            invalid_because.push("no iteration completed".to_owned());
         }
         if thresholds.is_empty() {
-            spoilt_by.push("no thresholds are defined".to_owned());
+            invalid_because.push("no thresholds are defined".to_owned());
         }
         let untried = thresholds.iter().filter(|threshold| !threshold.has_data);
-        spoilt_by.extend(untried.map(|t| format!("no data for {} {}", t.metric, t.expression)));
+        invalid_because
+            .extend(untried.map(|t| format!("no data for {} {}", t.metric, t.expression)));
         Self {
             thresholds,
-            spoilt_by,
+            invalid_because,
         }
     }
 
     /// Whether every threshold held and the measurement is valid.
     pub fn passed(&self) -> bool {
-        self.spoilt_by.is_empty() && self.thresholds.iter().all(|threshold| threshold.held)
+        self.invalid_because.is_empty() && self.thresholds.iter().all(|threshold| threshold.held)
     }
 }
 
@@ -132,7 +133,7 @@ impl fmt::Display for Verdict {
                 None => writeln!(f)?,
             }
         }
-        for reason in &self.spoilt_by {
+        for reason in &self.invalid_because {
             writeln!(f, "  invalid  {reason}")?;
         }
         Ok(())
@@ -155,7 +156,7 @@ mod tests {
         }})
     }
 
-    fn judge(data: &Value, without_samples: &[&str], spoilt_by: &[&str]) -> Verdict {
+    fn judge(data: &Value, without_samples: &[&str], invalid_because: &[&str]) -> Verdict {
         let owned =
             |texts: &[&str]| -> Vec<String> { texts.iter().map(ToString::to_string).collect() };
         let without_samples = owned(without_samples);
@@ -163,7 +164,7 @@ mod tests {
             data,
             without_samples: &without_samples,
         };
-        Verdict::new(&measured, owned(spoilt_by))
+        Verdict::new(&measured, owned(invalid_because))
     }
 
     fn check(verdict: &Verdict, passed: bool, text: &str) {

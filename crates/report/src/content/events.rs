@@ -18,7 +18,7 @@ pub fn faults(test: &TestRecord) -> Vec<(String, f64, f64)> {
     for event in &test.observed.events {
         match event.kind {
             EventKind::FaultInjected => open.push(event),
-            EventKind::FaultTakenBack if !open.is_empty() => {
+            EventKind::FaultReverted if !open.is_empty() => {
                 let same = open.iter().position(|begin| name(begin) == name(event));
                 let begin = open.remove(same.unwrap_or(0));
                 found.push((name(begin), begin.at_s, event.at_s));
@@ -70,7 +70,7 @@ fn word(kind: EventKind) -> (&'static str, &'static str) {
         EventKind::Phase => ("phase", "quiet"),
         EventKind::Setting => ("setting", "quiet"),
         EventKind::FaultInjected => ("fault injected", "bad"),
-        EventKind::FaultTakenBack => ("fault reverted", "good"),
+        EventKind::FaultReverted => ("fault reverted", "good"),
         EventKind::Reaction => ("reaction", "info"),
         EventKind::Alert => ("alert", "warn"),
         EventKind::AlertResolved => ("alert resolved", "good"),

@@ -66,7 +66,9 @@ pub enum EventKind {
     Phase,
     Setting,
     FaultInjected,
-    FaultTakenBack,
+    /// The alias is the name in records of earlier versions.
+    #[serde(alias = "fault_taken_back")]
+    FaultReverted,
     Reaction,
     Alert,
     AlertResolved,

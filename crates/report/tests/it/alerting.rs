@@ -123,7 +123,7 @@ fn a_known_fault_fires_within_an_evaluation_of_its_time_and_promtool_agrees() {
     let mut test = slow_within(800, &[(400, 600), (700, 703)]);
     test.observed.events = vec![
         fault(399.4, EventKind::FaultInjected),
-        fault(599.2, EventKind::FaultTakenBack),
+        fault(599.2, EventKind::FaultReverted),
     ];
     // The second 400 is known at 401; then it takes 5 s. Three slow seconds cause no alert.
     assert_eq!(fired(&test), [(406.0, Some(601.0))]);
@@ -399,7 +399,7 @@ fn problems_without_an_alert_are_named() {
     let mut test = slow_within(100, &[]);
     test.observed.events = vec![
         fault(20.0, EventKind::FaultInjected),
-        fault(40.0, EventKind::FaultTakenBack),
+        fault(40.0, EventKind::FaultReverted),
     ];
     assert_eq!(replay(&test).expect("an alert").missing, []);
     let noticed = json!([{ "name": "slow", "injected_s": 20.0, "detected_after_s": 2.0 }]);

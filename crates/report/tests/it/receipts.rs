@@ -267,10 +267,10 @@ fn every_id_is_explained_with_rule_inputs_window_and_what_would_falsify_it() {
     assert_eq!(text.entry["endpoints"], 2);
     let text = text.to_string();
     for part in [
-        "1 endpoint spoilt by the fault",
+        "1 endpoint affected by the fault",
         "20 s to 40 s of fault-tolerance/slow-database",
-        "control group: 2 endpoints, 480 requests, spoilt before 1.00 %, meanwhile 2.00 %",
-        "GET /api/clients: spoilt before 1.00 %, during 42.0 %",
+        "control group: 2 endpoints, 480 requests, bad before 1.00 %, meanwhile 2.00 %",
+        "GET /api/clients: bad before 1.00 %, during 42.0 %",
         "beyond the control group by 36.0 % to 43.0 %",
         "no worse than the control group: POST /api/orders",
     ] {

@@ -210,7 +210,7 @@ fn tell(at: Duration, stage: Stage) {
     match stage {
         Stage::Steadying => say!("{at:6.1} s  checking for a steady state"),
         Stage::Injected { detector, patch } => say!("{at:6.1} s  {detector}: injected {patch}"),
-        Stage::TakenBack { detector } => say!("{at:6.1} s  {detector}: reverted"),
+        Stage::Reverted { detector } => say!("{at:6.1} s  {detector}: reverted"),
         Stage::Breaker { detector, state } => {
             say!("{at:6.1} s  breaker of {detector}: {state}");
         }

@@ -91,7 +91,7 @@ pub async fn conduct(
         load,
         receiver,
         seen: Observations::default(),
-        spoilt: Vec::new(),
+        invalid_because: Vec::new(),
         tell,
     };
     let end = tokio::select! {
@@ -100,7 +100,7 @@ pub async fn conduct(
         () = injector.clone().keep() => Ok(Ok(())),
     };
     let now = begun.elapsed();
-    let taken_back = injector.take_all_back().await;
+    let reverted = injector.take_all_back().await;
     stop.cancel();
     // The channel has no reader any more, so that its senders must not block.
     conductor.receiver.close();
@@ -108,7 +108,7 @@ pub async fn conduct(
     while let Some(ended) = watchers.join_next().await {
         if ended.is_err() {
             conductor
-                .spoilt
+                .invalid_because
                 .push("the observer of the system failed".to_owned());
         }
     }
@@ -116,21 +116,21 @@ pub async fn conduct(
         Err(panic) => resume_unwind(panic),
         // The message of this error states that everything was reverted, so a failed revert takes
         // precedence.
-        Ok(Err(ConductError::Interrupted)) => taken_back.and(Err(ConductError::Interrupted))?,
+        Ok(Err(ConductError::Interrupted)) => reverted.and(Err(ConductError::Interrupted))?,
         Ok(end) => {
             end?;
-            conductor.spoil_unless(taken_back);
+            conductor.invalidate_unless(reverted);
         }
     }
-    let (seen, mut spoilt) = (conductor.seen, conductor.spoilt);
-    spoilt.extend(seen.distrust());
-    spoilt.extend(injector.lost().into_iter().map(|detector| {
+    let (seen, mut invalid_because) = (conductor.seen, conductor.invalid_because);
+    invalid_because.extend(seen.distrust());
+    invalid_because.extend(injector.lost().into_iter().map(|detector| {
         format!(
             "the fault of {detector} was reverted by another client, or was not renewed in time"
         )
     }));
     Ok(Conducted {
-        outcome: judge::judge(drill, &seen, now, &spoilt),
+        outcome: judge::judge(drill, &seen, now, &invalid_because),
         seen,
         began,
         took: now,
@@ -199,7 +199,7 @@ struct Conductor<'a, T> {
     load: Option<Driver>,
     receiver: mpsc::Receiver<Seen>,
     seen: Observations,
-    spoilt: Vec<String>,
+    invalid_because: Vec<String>,
     tell: T,
 }
 
@@ -222,7 +222,7 @@ impl<T: Fn(Duration, Stage)> Conductor<'_, T> {
             match self.turn(index, spells[index], injects).await {
                 Err(error) if self.seen.events.is_empty() => return Err(error),
                 Err(error) => {
-                    self.spoil_unless(Err(error));
+                    self.invalidate_unless(Err(error));
                     break;
                 }
                 Ok(()) => {}
@@ -262,7 +262,7 @@ impl<T: Fn(Duration, Stage)> Conductor<'_, T> {
             let detector = detector.clone();
             if injects {
                 if !self.injector.inject(injection).await? {
-                    self.spoil(format!(
+                    self.invalidate(format!(
                         "{patch} changes nothing in {detector}: nothing was injected"
                     ));
                 }
@@ -270,8 +270,8 @@ impl<T: Fn(Duration, Stage)> Conductor<'_, T> {
                 self.say(Stage::Injected { detector, patch });
             } else {
                 match self.injector.take_back(injection).await {
-                    Ok(()) => self.say(Stage::TakenBack { detector }),
-                    Err(error) => self.spoil_unless(Err(error)),
+                    Ok(()) => self.say(Stage::Reverted { detector }),
+                    Err(error) => self.invalidate_unless(Err(error)),
                 }
             }
         }
@@ -296,7 +296,7 @@ impl<T: Fn(Duration, Stage)> Conductor<'_, T> {
         }
         if let Some(Ok(Some(status))) = self.load.as_mut().map(Driver::ended) {
             self.load = None;
-            self.spoilt
+            self.invalid_because
                 .push(format!("the load driver ended during the drill: {status}"));
         }
     }
@@ -310,27 +310,27 @@ impl<T: Fn(Duration, Stage)> Conductor<'_, T> {
             // Ended by the signal of this process, or regularly, with its thresholds held or crossed.
             Ok(Some(status)) if matches!(status.code(), Some(0 | 99 | 105)) => {}
             Ok(Some(status)) => self
-                .spoilt
+                .invalid_because
                 .push(format!("the load driver ended with {status}")),
             Ok(None) => self
-                .spoilt
+                .invalid_because
                 .push("the load driver did not end when asked".to_owned()),
-            Err(error) => self.spoilt.push(format!(
+            Err(error) => self.invalid_because.push(format!(
                 "the exit status of the load driver is unknown: {error}"
             )),
         }
     }
 
     /// Records a reason why the measurement is untrusted, once.
-    fn spoil(&mut self, line: String) {
-        if !self.spoilt.contains(&line) {
-            self.spoilt.push(line);
+    fn invalidate(&mut self, line: String) {
+        if !self.invalid_because.contains(&line) {
+            self.invalid_because.push(line);
         }
     }
 
-    fn spoil_unless(&mut self, result: Result<(), ConductError>) {
+    fn invalidate_unless(&mut self, result: Result<(), ConductError>) {
         if let Err(error) = result {
-            self.spoil(error.with_cause());
+            self.invalidate(error.with_cause());
         }
     }
 

@@ -76,7 +76,7 @@ mod tests {
         }))
         .expect("a sound drill");
         let at = Duration::from_millis(1_500);
-        let stage = Stage::TakenBack {
+        let stage = Stage::Reverted {
             detector: "a".to_owned(),
         };
         let seen = Observations {

@@ -130,8 +130,13 @@ fn holds(bounds: &Bounds, measured: &Measured) -> bool {
     bounds.broken_by(measured).is_empty()
 }
 
-/// The verdict on a completed drill. `spoilt` contains the reasons why the measurement is not valid.
-pub fn judge(drill: &Drill, seen: &Observations, now: Duration, spoilt: &[String]) -> Outcome {
+/// The verdict on a completed drill. `invalid_because` contains the reasons why the measurement is not valid.
+pub fn judge(
+    drill: &Drill,
+    seen: &Observations,
+    now: Duration,
+    invalid_because: &[String],
+) -> Outcome {
     let before = before(drill, seen);
     let unsteady = unsteady(drill, seen);
     if !unsteady.is_empty() {
@@ -160,13 +165,13 @@ pub fn judge(drill: &Drill, seen: &Observations, now: Duration, spoilt: &[String
     };
     broken.extend(late(drill, detected, recovery));
     broken.extend(unhelped(drill, detected, after_detection.as_ref()));
-    broken.extend(spoilt.iter().cloned());
+    broken.extend(invalid_because.iter().cloned());
     let impact = seen
         .probes
         .iter()
         .filter(|probe| probe.sent >= begin && probe.status != 200);
     Outcome {
-        verdict: match (spoilt.is_empty(), broken.is_empty()) {
+        verdict: match (invalid_because.is_empty(), broken.is_empty()) {
             (false, _) => Verdict::Untrusted,
             (true, false) => Verdict::Failed,
             (true, true) => Verdict::Passed,

@@ -13,7 +13,7 @@ use super::Bounds;
 pub enum Stage {
     Steadying,
     Injected { detector: String, patch: String },
-    TakenBack { detector: String },
+    Reverted { detector: String },
     Breaker { detector: String, state: String },
     Recovering,
 }
@@ -50,7 +50,7 @@ pub struct BreakerSeen {
 pub struct Event {
     #[serde(serialize_with = "seconds")]
     pub at: Duration,
-    /// `injected` or `taken_back`.
+    /// `injected` or `reverted`.
     pub what: &'static str,
     pub detector: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,7 +62,7 @@ impl Event {
     pub(super) fn of(at: Duration, stage: &Stage) -> Option<Self> {
         let (what, detector, patch) = match stage {
             Stage::Injected { detector, patch } => ("injected", detector, Some(patch.clone())),
-            Stage::TakenBack { detector } => ("taken_back", detector, None),
+            Stage::Reverted { detector } => ("reverted", detector, None),
             Stage::Steadying | Stage::Breaker { .. } | Stage::Recovering => return None,
         };
         Some(Self {
@@ -88,8 +88,8 @@ pub struct Observations {
     /// Number of successful polls of the breakers.
     pub looks: u64,
     /// Number of failed polls, and the last error.
-    pub looks_in_vain: u64,
-    pub last_look_in_vain: Option<String>,
+    pub failed_reads: u64,
+    pub last_failed_read: Option<String>,
 }
 
 /// The measurements of a period.
@@ -109,8 +109,8 @@ impl Observations {
         match look {
             Ok(()) => self.looks += 1,
             Err(why) => {
-                self.looks_in_vain += 1;
-                self.last_look_in_vain = Some(why);
+                self.failed_reads += 1;
+                self.last_failed_read = Some(why);
             }
         }
     }
@@ -125,7 +125,7 @@ impl Observations {
         reasons.extend(limits.map(|(why, count)| format!("{count} probes were not sent: {why}")));
         if self.looks == 0 {
             let why = self
-                .last_look_in_vain
+                .last_failed_read
                 .as_deref()
                 .unwrap_or("no poll was made");
             reasons.push(format!("the breaker states could not be read: {why}"));

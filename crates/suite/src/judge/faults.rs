@@ -185,8 +185,8 @@ pub(super) fn all(record: &TestRecord) -> Vec<Fault> {
             continue;
         };
         let radius = reach::radius(record, [fault.injected_s, fault.removed_s], &earlier);
-        let spoilt_s = fault.recovered_s.unwrap_or(0.0);
-        let over_s = (fault.injected_s + spoilt_s).max(fault.removed_s);
+        let affected_s = fault.recovered_s.unwrap_or(0.0);
+        let over_s = (fault.injected_s + affected_s).max(fault.removed_s);
         earlier.push([fault.injected_s, over_s]);
         found.push(Fault { radius, ..fault });
     }
@@ -198,7 +198,7 @@ fn one(record: &TestRecord, event: &Event, rest: &[Event]) -> Option<Fault> {
     let name = name(event);
     let taken = |kind| move |it: &&Event| it.kind == kind;
     let own = |it: &&Event| self::name(it) == name;
-    let back = rest.iter().filter(taken(EventKind::FaultTakenBack));
+    let back = rest.iter().filter(taken(EventKind::FaultReverted));
     let removed_s = back.clone().find(own).or(back.clone().next());
     let removed_s = removed_s.map_or(record.duration_s, |it| it.at_s);
     let next = rest.iter().find(taken(EventKind::FaultInjected));

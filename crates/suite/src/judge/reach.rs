@@ -16,7 +16,7 @@ const WEIGHT: f64 = 10.0;
 
 /// An endpoint that a fault affected.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Spoilt {
+pub(super) struct Affected {
     before: Count,
     during: Count,
     /// Compared with itself before the fault.
@@ -35,7 +35,7 @@ struct Control {
 /// The blast radius of one fault.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Radius {
-    pub spoilt: Vec<Spoilt>,
+    pub affected: Vec<Affected>,
     /// Endpoints that got worse, but no more than the control group did.
     spared: Vec<String>,
     /// `None` where every endpoint got worse.
@@ -46,23 +46,27 @@ pub(super) struct Radius {
 
 impl Radius {
     pub fn names(&self) -> String {
-        let names: Vec<&str> = self.spoilt.iter().map(|it| it.hit.name.as_str()).collect();
+        let names: Vec<&str> = self
+            .affected
+            .iter()
+            .map(|it| it.hit.name.as_str())
+            .collect();
         names.join(", ")
     }
 
     /// The affected share of the endpoints; `None` if none can be judged.
     pub fn share(&self) -> Option<f64> {
-        (self.watched > 0).then(|| self.spoilt.len() as f64 / self.watched as f64)
+        (self.watched > 0).then(|| self.affected.len() as f64 / self.watched as f64)
     }
 
     /// One entry for each affected endpoint.
     pub fn shown<'a>(&'a self, fault: &'a str) -> impl Iterator<Item = Value> + 'a {
-        self.spoilt.iter().map(move |it| {
+        self.affected.iter().map(move |it| {
             json!({
                 "fault": fault,
                 "endpoint": it.hit.name,
-                "spoilt_before": it.before.share(),
-                "spoilt_during": it.during.share(),
+                "bad_before": it.before.share(),
+                "bad_during": it.during.share(),
                 "difference_from": it.hit.difference.lower,
                 "difference_to": it.hit.difference.upper,
                 "adjusted_p_value": it.hit.adjusted_p_value,
@@ -76,22 +80,22 @@ impl Radius {
     /// The concurrent control group of a fault with its receipt's id; `None` where no endpoint could be judged.
     pub fn control(&self, id: &str, fault: &str) -> Option<Value> {
         let shares = self.control.map(|control| control.shares);
-        // Of each spoilt endpoint what its own share before and the rise of the control group do not explain.
+        // Of each affected endpoint what its own share before and the rise of the control group do not explain.
         let beyond = shares.map(|shares| {
             let rise = shares.during.share() - shares.before.share();
-            let excess = |it: &Spoilt| {
+            let excess = |it: &Affected| {
                 let expected = (it.before.share() + rise) * it.during.trials as f64;
                 (it.during.hits as f64 - expected).max(0.0)
             };
-            self.spoilt.iter().map(excess).sum::<f64>()
+            self.affected.iter().map(excess).sum::<f64>()
         });
         (self.watched > 0).then(|| {
             json!({
                 "fault": fault,
                 "endpoints": self.control.map_or(0, |control| control.endpoints),
                 "requests": shares.map(|shares| shares.during.trials),
-                "spoilt_before": shares.map(|shares| shares.before.share()),
-                "spoilt_during": shares.map(|shares| shares.during.share()),
+                "bad_before": shares.map(|shares| shares.before.share()),
+                "bad_during": shares.map(|shares| shares.during.share()),
                 "spared": self.spared.join(", "),
                 "requests_beyond_control": beyond,
                 "id": id,
@@ -160,7 +164,7 @@ pub(super) fn radius(
             radius.spared.push(hit.name);
             continue;
         }
-        radius.spoilt.push(Spoilt {
+        radius.affected.push(Affected {
             before: it.control,
             during: it.exposed,
             hit,
@@ -203,10 +207,10 @@ fn second(second: &EndpointSecond) -> Second {
 
 fn count(seconds: &[Second], usual_ms: Option<f64>, is_counted: &dyn Fn(f64) -> bool) -> Count {
     let counted = seconds.iter().filter(|it| is_counted(it.at_s));
-    let (requests, spoilt) = counted.fold((0, 0), |(requests, spoilt), second| {
-        (requests + second.requests, spoilt + bad(second, usual_ms))
+    let (requests, affected) = counted.fold((0, 0), |(requests, affected), second| {
+        (requests + second.requests, affected + bad(second, usual_ms))
     });
-    Count::new(spoilt, requests)
+    Count::new(affected, requests)
 }
 
 /// Litmus' resilience score: the share of each fault's probes that succeeded while it lasted, weighted by the faults'

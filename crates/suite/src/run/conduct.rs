@@ -114,13 +114,13 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
     let visits = visits_before.zip(visits_after);
     let closed = account.and_then(|account| account.close(&job.hurry));
     let calls = calls.map(|calls| calls.close(&job.hurry));
-    let not_taken_back = undo.undo().err().map(|error| {
+    let not_reverted = undo.undo().err().map(|error| {
         let text = format!("the system's settings could not be reverted: {error}");
         job.tell.line(&text);
         stage.note(EventKind::Warning, text.clone(), Value::Null);
         text
     });
-    let broken_off = broken_off(job, &driving).or(not_taken_back);
+    let broken_off = broken_off(job, &driving).or(not_reverted);
     let failure = driving.failure;
     let events = with_phases(&stage, &stage.store.lock(), &driving.phases);
     let facts = Facts {
@@ -241,8 +241,8 @@ fn drive_phases(
     let injected = injected
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner)?;
-    driving.spoilt_by.extend(left_out(&injected.left_out));
-    driving.spoilt_by.extend(injected.failed);
+    driving.invalid_because.extend(left_out(&injected.left_out));
+    driving.invalid_because.extend(injected.failed);
     Some(("fault_probes".to_owned(), injected.seen))
 }
 

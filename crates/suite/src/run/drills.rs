@@ -25,7 +25,7 @@ pub fn carry_out(stage: &Stage<'_>, driving: &mut Driving) -> Vec<Drilled> {
     let mut done = Vec::new();
     let Some(target) = stage.job.target.drilled() else {
         let why = "drills need mock detectors, and this target has none";
-        driving.spoilt_by.push(why.to_owned());
+        driving.invalid_because.push(why.to_owned());
         return done;
     };
     for path in &stage.test.drills {
@@ -34,7 +34,9 @@ pub fn carry_out(stage: &Stage<'_>, driving: &mut Driving) -> Vec<Drilled> {
         }
         match one(stage, target, &stage.job.files.path(path)) {
             Ok(drilled) => done.push(drilled),
-            Err(why) => driving.spoilt_by.push(format!("{}: {why}", path.display())),
+            Err(why) => driving
+                .invalid_because
+                .push(format!("{}: {why}", path.display())),
         }
     }
     done
@@ -90,7 +92,7 @@ fn words(stage: &DrillStage) -> String {
     match stage {
         DrillStage::Steadying => "checking for a steady state".to_owned(),
         DrillStage::Injected { detector, patch } => format!("{detector}: injected {patch}"),
-        DrillStage::TakenBack { detector } => format!("{detector}: reverted"),
+        DrillStage::Reverted { detector } => format!("{detector}: reverted"),
         DrillStage::Breaker { detector, state } => format!("breaker of {detector}: {state}"),
         DrillStage::Recovering => "waiting for recovery".to_owned(),
     }
@@ -103,7 +105,7 @@ fn events(conducted: &drill::Conducted, began: f64) -> Vec<Event> {
         kind: if event.what == "injected" {
             EventKind::FaultInjected
         } else {
-            EventKind::FaultTakenBack
+            EventKind::FaultReverted
         },
         text: format!("{}: {}", event.detector, event.what.replace('_', " ")),
         detail: json!({ "fault": event.detector, "patch": event.patch }),

@@ -237,7 +237,7 @@ impl One<'_> {
         let lifted = self.admin.lift(OVERLAY);
         let text = format!("fault {}: reverted", self.name);
         self.stage.note(
-            EventKind::FaultTakenBack,
+            EventKind::FaultReverted,
             text,
             json!({ "fault": self.name }),
         );

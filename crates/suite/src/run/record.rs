@@ -207,7 +207,12 @@ fn ledger(test: &PlannedTest, driving: &Driving) -> Vec<LedgerEntry> {
         text,
     };
     let invalid = |text: String| entry("driver", Conclusion::Invalid, text);
-    let mut entries: Vec<LedgerEntry> = driving.spoilt_by.iter().cloned().map(invalid).collect();
+    let mut entries: Vec<LedgerEntry> = driving
+        .invalid_because
+        .iter()
+        .cloned()
+        .map(invalid)
+        .collect();
     entries.extend(driving.failed.iter().cloned().map(invalid));
     let (all, failed) = (driving.completed_iterations, driving.failed_iterations);
     if all == 0 && test.content != "drills" {

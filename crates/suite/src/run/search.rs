@@ -37,7 +37,7 @@ pub fn find(stage: &Stage<'_>, planned: &PlannedSearch, driving: &mut Driving) -
         Ok(search) => search,
         Err(error) => {
             driving
-                .spoilt_by
+                .invalid_because
                 .push(format!("the search cannot begin: {error}"));
             return Value::Null;
         }
@@ -113,15 +113,15 @@ pub fn find(stage: &Stage<'_>, planned: &PlannedSearch, driving: &mut Driving) -
 fn attempt(stage: &Stage<'_>, level: f64, each: Duration, driving: &mut Driving) -> Tried {
     let (phases, options) = step(stage.job.file, stage.test, level, each);
     let judged = driving.phases.len() + phases.len().saturating_sub(1);
-    let spoilt_before = driving.spoilt_by.len();
+    let reasons_before = driving.invalid_because.len();
     let leg = Leg { options, phases };
     stage.drive(&leg, driving, &|_| {});
-    let spoilt = driving.spoilt_by.split_off(spoilt_before);
+    let reasons = driving.invalid_because.split_off(reasons_before);
     let record = so_far(stage.test, &stage.store.lock(), &driving.phases);
     let Some(phase) = record.phases.get(judged) else {
         return Tried::GeneratorLimited("the step did not start".to_owned());
     };
-    let limited = spoilt.into_iter().chain(driving.late.take()).next();
+    let limited = reasons.into_iter().chain(driving.late.take()).next();
     judge::tried(stage.test, stage.job.file, &record, phase, limited)
 }
 

@@ -65,7 +65,7 @@ pub struct Driving {
     /// Further facts about the trends in that summary.
     pub trends: Value,
     /// The reasons why the figures are doubtful.
-    pub spoilt_by: Vec<String>,
+    pub invalid_because: Vec<String>,
     /// Iterations that completed, or ended with an exception.
     pub completed_iterations: u64,
     /// The number of these that ended with an exception.
@@ -285,11 +285,11 @@ impl Driving {
         let expected = |reason: &String| {
             (by_rule || by_signal) && ENDED_EARLY.iter().any(|end| reason.starts_with(end))
         };
-        let spoilt = driven
-            .spoilt_by
+        let reasons = driven
+            .invalid_because
             .into_iter()
             .filter(|reason| !expected(reason));
-        self.spoilt_by.extend(spoilt);
+        self.invalid_because.extend(reasons);
     }
 }
 
@@ -298,8 +298,8 @@ fn without_unsent(mut driven: Driven) -> (Driven, Vec<String>) {
     let is_other = |reason: &String| {
         reason.starts_with("output ") && !reason.starts_with(&format!("output {}", Recorder::NAME))
     };
-    let (unsent, spoilt_by) = driven.spoilt_by.into_iter().partition(is_other);
-    driven.spoilt_by = spoilt_by;
+    let (unsent, invalid_because) = driven.invalid_because.into_iter().partition(is_other);
+    driven.invalid_because = invalid_because;
     (driven, unsent)
 }
 

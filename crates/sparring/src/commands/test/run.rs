@@ -458,12 +458,12 @@ fn verdict(test: &TestRecord) -> Verdict {
         without_samples: &without,
     };
     let thresholds = Verdict::new(&measured, Vec::new()).thresholds;
-    let spoilt_by = match test.outcome {
+    let invalid_because = match test.outcome {
         Outcome::Passed => Vec::new(),
         _ => test.reasons.clone(),
     };
     Verdict {
         thresholds,
-        spoilt_by,
+        invalid_because,
     }
 }

@@ -18,7 +18,7 @@ fn faults_are_detected_and_recovered_from() {
     };
     sample.record.observed.events = vec![
         event(20.0, EventKind::FaultInjected),
-        event(30.0, EventKind::FaultTakenBack),
+        event(30.0, EventKind::FaultReverted),
     ];
     for second in &mut sample.record.seconds {
         second.failures = if (22.0..32.0).contains(&second.at_s) {
@@ -68,9 +68,9 @@ fn a_fault_names_the_endpoints_that_it_affects() {
     let crash = json!({ "fault": "crashed_instance", "patch": { "crash": "api" } });
     sample.record.observed.events = vec![
         event(20.0, EventKind::FaultInjected, crash.clone()),
-        event(30.0, EventKind::FaultTakenBack, crash),
+        event(30.0, EventKind::FaultReverted, crash),
     ];
-    let spoilt = sample.record.endpoints[0].clone();
+    let affected = sample.record.endpoints[0].clone();
     let timed = |name: &str, failures| Endpoint {
         name: name.to_owned(),
         seconds: (0..60)
@@ -83,19 +83,19 @@ fn a_fault_names_the_endpoints_that_it_affects() {
                 p99_ms: 50.0,
             })
             .collect(),
-        ..spoilt.clone()
+        ..affected.clone()
     };
     // In ten seconds of 50 requests, 5 % and 10 %: no more than one whole second.
-    sample.record.endpoints = vec![timed("/sound", 25), timed("/spoilt", 100)];
+    sample.record.endpoints = vec![timed("/sound", 25), timed("/broken", 100)];
     sample.record.seconds[20].failures = 52;
     sample.record.seconds[40].failures = 52;
     let next = json!({ "fault": "small_pool" });
     let events = &mut sample.record.observed.events;
     events.push(event(40.5, EventKind::FaultInjected, next.clone()));
-    events.push(event(50.0, EventKind::FaultTakenBack, next));
+    events.push(event(50.0, EventKind::FaultReverted, next));
     let record = sample.judged();
     let fault = &record.analysis["faults"][0];
-    assert_eq!(fault["endpoints"], "GET /spoilt");
+    assert_eq!(fault["endpoints"], "GET /broken");
     assert_eq!(fault["failures"], 52);
     assert_eq!(fault["recovered_after_s"], 1.0);
     let next = &record.analysis["faults"][1];
@@ -111,7 +111,7 @@ fn a_fault_names_the_endpoints_that_it_affects() {
         .expect("a list");
     let of = |key: &str| [&controls[0][key], &controls[1][key]];
     assert_eq!(of("endpoints"), [&json!(1), &json!(2)]);
-    assert_eq!(of("spoilt_during"), [&json!(0.05), &json!(0.0)]);
+    assert_eq!(of("bad_during"), [&json!(0.05), &json!(0.0)]);
     assert_eq!(of("id")[0], "fault-tolerance.radius.crashed_instance");
     // 50 of 500 requests, 25 of which the control group's 5 % explain.
     let beyond = of("requests_beyond_control")[0].as_f64();
@@ -121,24 +121,24 @@ fn a_fault_names_the_endpoints_that_it_affects() {
     );
     let reached = record.analysis["blast_radius"].as_array().expect("a list");
     let [only] = reached.as_slice() else {
-        panic!("one endpoint was spoilt: {reached:?}");
+        panic!("one endpoint was affected: {reached:?}");
     };
-    assert_eq!(only["endpoint"], "GET /spoilt");
+    assert_eq!(only["endpoint"], "GET /broken");
     assert_eq!(
-        (&only["spoilt_before"], &only["spoilt_during"]),
+        (&only["bad_before"], &only["bad_during"]),
         (&json!(0.0), &json!(0.1))
     );
     let [from, to] = ["difference_from", "difference_to"].map(|key| only[key].as_f64());
     assert!(from > Some(0.05) && to < Some(0.15), "{only}");
     let [from, to] = ["beyond_control_from", "beyond_control_to"].map(|key| only[key].as_f64());
     assert!(from > Some(0.01) && to < Some(0.1), "{only}");
-    // An endpoint that got hardly worse than the other one at the same time was not spoilt by the fault.
+    // An endpoint that got hardly worse than the other one at the same time was not affected by the fault.
     sample.record.endpoints[0] = timed("/sound", 45);
     let record = sample.judged();
     assert_eq!(record.analysis["faults"][0]["endpoints"], "");
     assert_eq!(
         record.analysis["fault_controls"][0]["spared"],
-        "GET /spoilt"
+        "GET /broken"
     );
     assert!(record.analysis.get("blast_radius").is_none());
     // Where every endpoint gets worse, none is left to be the control group.
@@ -165,7 +165,7 @@ fn an_endpoint_with_few_requests_is_affected_only_beyond_chance() {
         };
         sample.record.observed.events = vec![
             event(20.0, EventKind::FaultInjected),
-            event(30.0, EventKind::FaultTakenBack),
+            event(30.0, EventKind::FaultReverted),
         ];
         // Two requests before the fault, one of which fails, and ten while it lasts.
         sample.record.endpoints[0].seconds = [18, 20]
@@ -204,7 +204,7 @@ fn the_resilience_score_weighs_the_probes_of_each_fault() {
         };
         let events = &mut sample.record.observed.events;
         events.push(event(at_s, EventKind::FaultInjected));
-        events.push(event(at_s + 5.0, EventKind::FaultTakenBack));
+        events.push(event(at_s + 5.0, EventKind::FaultReverted));
         probed[&fault.name] = json!({ "during": { "probes": 4, "failed": failed[place] } });
     }
     let analysis = &mut sample.record.analysis;
@@ -231,7 +231,7 @@ fn the_system_has_to_report_a_fault_in_time() {
         sample.record.observed.events = vec![
             event(20.0, EventKind::FaultInjected, fault.clone()),
             event(30.0, EventKind::Reaction, of("reported_after_s", reported)),
-            event(30.0, EventKind::FaultTakenBack, fault),
+            event(30.0, EventKind::FaultReverted, fault),
             event(
                 31.0,
                 EventKind::Reaction,
@@ -264,7 +264,7 @@ fn a_crash_has_an_expected_cost() {
         };
         sample.record.observed.events = vec![
             event(20.0, EventKind::FaultInjected),
-            event(30.0, EventKind::FaultTakenBack),
+            event(30.0, EventKind::FaultReverted),
         ];
         for second in &mut sample.record.seconds {
             second.requests = 100;

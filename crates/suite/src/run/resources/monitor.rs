@@ -152,7 +152,7 @@ struct Reader<'a> {
     cgroup: Option<Cgroup>,
     simulated: Simulated,
     declared: Declared,
-    in_vain: u32,
+    failures: u32,
 }
 
 impl<'a> Reader<'a> {
@@ -172,12 +172,12 @@ impl<'a> Reader<'a> {
             cgroup,
             simulated: Simulated::default(),
             declared: Declared::default(),
-            in_vain: 0,
+            failures: 0,
         }
     }
 
     fn samples(&mut self) -> Result<Vec<ResourceSample>, String> {
-        if self.in_vain >= GIVE_UP_AFTER {
+        if self.failures >= GIVE_UP_AFTER {
             return Ok(Vec::new());
         }
         let found = match self.source {
@@ -220,7 +220,7 @@ impl<'a> Reader<'a> {
             Source::Host => Ok(self.host.sample().into_iter().collect()),
             Source::Elsewhere => Ok(Vec::new()),
         };
-        self.in_vain = if found.is_err() { self.in_vain + 1 } else { 0 };
+        self.failures = if found.is_err() { self.failures + 1 } else { 0 };
         found
     }
 }
