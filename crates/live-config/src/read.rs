@@ -201,7 +201,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 pub(crate) fn read<T: DeserializeOwned>(value: &Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let place = place_of::<T>(value, &error);
-        let is_key = matches!(error.path().iter().last(), Some(Segment::Unknown));
+        let is_key = matches!(error.path().iter().next_back(), Some(Segment::Unknown));
         let problem = classify(place, &error.into_inner().to_string());
         match problem {
             Problem::Invalid {
@@ -458,11 +458,13 @@ mod tests {
     }
 
     #[derive(Debug, Deserialize, PartialEq, Eq, Hash)]
-    #[serde(rename_all = "snake_case")]
     enum Figure {
-        AvgMs,
-        P95Ms,
-        P99Ms,
+        #[serde(rename = "avg_ms")]
+        Average,
+        #[serde(rename = "p95_ms")]
+        P95,
+        #[serde(rename = "p99_ms")]
+        P99,
     }
 
     #[derive(Debug, Deserialize)]

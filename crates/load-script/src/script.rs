@@ -395,7 +395,7 @@ impl Script {
         let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         let text = texts.get(name)?.as_str();
         // A call may begin several lines before its last argument, and bundles have long lines.
-        let (before, after) = text.split_at(source::byte_at(text, (line, column))?);
+        let (before, after) = text.split_at(source::byte_at(text, line, column)?);
         let after = after.lines().next().unwrap_or_default().trim_end();
         let (start, _) = before
             .char_indices()

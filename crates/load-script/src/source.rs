@@ -119,7 +119,7 @@ fn has_module_syntax(text: &str) -> bool {
 }
 
 /// The byte of a line and a column in a text. Both count from one, the column in bytes. `None` within a character.
-pub(crate) fn byte_at(text: &str, (line, column): (u32, u32)) -> Option<usize> {
+pub(crate) fn byte_at(text: &str, line: u32, column: u32) -> Option<usize> {
     let mut lines = text.split_inclusive('\n');
     let lines_before = line.checked_sub(1)? as usize;
     let start: usize = lines.by_ref().take(lines_before).map(str::len).sum();

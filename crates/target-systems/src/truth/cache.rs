@@ -1,8 +1,8 @@
 //! Hit ratios in the steady state.
 //!
 //! Uniform keys without a lifetime: min(1, C/K), because least recently used then equals random. A lifetime
-//! T from the filling, with space for all keys: a key that is looked up at rate λ has a hit ratio of λT/(1
-//! + λT). All other cases by Che's approximation (H. Che, Y. Tung, Z. Wang, "Hierarchical web caching
+//! T from the filling, with space for all keys: a key that is looked up at rate λ has a hit ratio of
+//! λT/(1 + λT). All other cases by Che's approximation (H. Che, Y. Tung, Z. Wang, "Hierarchical web caching
 //! systems", IEEE JSAC 20/7, 2002).
 
 use crate::plan::{Cache, Popularity, Population};
