@@ -200,8 +200,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 
 pub(crate) fn read<T: DeserializeOwned>(value: &Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let place = place_of::<T>(value, &error);
-        let is_key = matches!(error.path().iter().next_back(), Some(Segment::Unknown));
+        let (place, is_key) = place_of::<T>(value, &error);
         let problem = classify(place, &error.into_inner().to_string());
         match problem {
             Problem::Invalid {
@@ -216,33 +215,50 @@ pub(crate) fn read<T: DeserializeOwned>(value: &Value) -> Result<T, Problem> {
     })
 }
 
-fn place_of<T: DeserializeOwned>(value: &Value, error: &PathError) -> Place {
+/// The place of an error, and whether it is a key that the error's path lacks.
+fn place_of<T: DeserializeOwned>(value: &Value, error: &PathError) -> (Place, bool) {
     let mut place = Place::new();
-    for segment in error.path() {
-        place.extend(match segment {
+    let mut is_key = false;
+    for (depth, segment) in error.path().iter().enumerate() {
+        let step = match segment {
             Segment::Seq { index } => Some(index.to_string()),
             Segment::Map { key } => Some(key.clone()),
             Segment::Enum { variant } => Some(variant.clone()),
-            Segment::Unknown => failing_key::<T>(value, &place, &error.to_string()),
-        });
+            Segment::Unknown => failing_key::<T>(value, &place, depth, error),
+        };
+        is_key = matches!(segment, Segment::Unknown) && step.is_some();
+        place.extend(step);
     }
-    place
+    (place, is_key)
 }
 
-/// The key of the mapping at `parent` at which the error occurs. The path lacks keys whose type is an enum. It is the first
-/// key with which the error occurs when the later ones are left out.
+/// The key of the mapping at `parent` at which the error occurs, at this depth of its path. The path lacks keys whose type
+/// is an enum. It is the first key with which the error occurs when the later ones are left out. `None` for the variant of
+/// an enum, which has to be there.
 fn failing_key<T: DeserializeOwned>(
     value: &Value,
     parent: &[String],
-    error: &str,
+    depth: usize,
+    error: &PathError,
 ) -> Option<String> {
+    let read = |value: &Value| serde_path_to_error::deserialize::<_, T>(value).err();
+    let steps = |error: &PathError| -> Vec<String> {
+        let path = error.path().iter();
+        path.take(depth).map(ToString::to_string).collect()
+    };
+    let is_at_parent = |found: PathError| {
+        let length = found.path().iter().count();
+        (depth..=depth + 1).contains(&length) && steps(&found) == steps(error)
+    };
     let mut cut = value.clone();
     let all = std::mem::take(find(&mut cut, parent)?.as_object_mut()?);
+    if read(&cut).is_some_and(is_at_parent) {
+        return None;
+    }
     for (key, inner) in all {
         let mapping = find(&mut cut, parent)?.as_object_mut()?;
         mapping.insert(key.clone(), inner);
-        let read: Result<T, PathError> = serde_path_to_error::deserialize(&cut);
-        if read.is_err_and(|found| found.to_string() == error) {
+        if read(&cut).is_some_and(|found| found.to_string() == error.to_string()) {
             return Some(key);
         }
     }
@@ -454,6 +470,14 @@ mod tests {
         check(
             json!({"port": 1, "name": "a", "kind": {"uniform": {"low": "x", "high": 2}}}),
             &["kind.uniform.low: found \"x\", expected a whole number of at least 0"],
+        );
+    }
+
+    #[test]
+    fn an_unknown_variant_is_an_error_of_its_field() {
+        check(
+            json!({"port": 1, "name": "a", "kind": {"unifrom": {"low": 1, "high": 2}}}),
+            &["kind: unknown kind `unifrom`; did you mean `uniform`?"],
         );
     }
 
