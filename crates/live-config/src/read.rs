@@ -112,13 +112,17 @@ pub fn repair<T: DeserializeOwned>(mut value: Value) -> Reading<T> {
     }
 }
 
-/// The message about a mapping that should have one key, with the keys that it has.
-fn with_keys(message: &str, value: &Value, place: &[String]) -> String {
+fn at<'a>(value: &'a Value, place: &[String]) -> Option<&'a Value> {
     let pointer: String = place
         .iter()
         .map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1")))
         .collect();
-    let keys = value.pointer(&pointer).and_then(Value::as_object);
+    value.pointer(&pointer)
+}
+
+/// The message about a mapping that should have one key, with the keys that it has.
+fn with_keys(message: &str, value: &Value, place: &[String]) -> String {
+    let keys = at(value, place).and_then(Value::as_object);
     match keys.filter(|_| message.ends_with(wording::ONE_KEY)) {
         None => message.to_owned(),
         Some(keys) if keys.is_empty() => {
@@ -200,8 +204,18 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 
 pub(crate) fn read<T: DeserializeOwned>(value: &Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let (place, is_key) = place_of::<T>(value, &error);
-        let problem = classify(place, &error.into_inner().to_string());
+        let (mut place, is_key) = place_of::<T>(value, &error);
+        let message = error.into_inner().to_string();
+        // A variant that is read as the key of a mapping is the last step of the path, but no place of its own.
+        let variant = message.strip_prefix("unknown variant `");
+        let variant = variant.and_then(|rest| rest.split('`').next());
+        if !is_key
+            && variant.is_some_and(|name| place.last().is_some_and(|step| step == name))
+            && at(value, &place).and_then(Value::as_str) != variant
+        {
+            place.pop();
+        }
+        let problem = classify(place, &message);
         match problem {
             Problem::Invalid {
                 mut place, known, ..
@@ -478,6 +492,48 @@ mod tests {
         check(
             json!({"port": 1, "name": "a", "kind": {"unifrom": {"low": 1, "high": 2}}}),
             &["kind: unknown kind `unifrom`; did you mean `uniform`?"],
+        );
+    }
+
+    /// An amount is read as the target systems' are: the mapping is passed on.
+    #[derive(Debug)]
+    struct Amount;
+
+    impl<'de> Deserialize<'de> for Amount {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Reader;
+            impl<'de> serde::de::Visitor<'de> for Reader {
+                type Value = Amount;
+
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("an amount")
+                }
+
+                fn visit_map<A: serde::de::MapAccess<'de>>(
+                    self,
+                    map: A,
+                ) -> Result<Amount, A::Error> {
+                    Kind::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+                        .map(|_| Amount)
+                }
+            }
+            deserializer.deserialize_any(Reader)
+        }
+    }
+
+    #[test]
+    fn an_unknown_variant_that_is_passed_on_is_an_error_of_its_field() {
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "only read by the derived code")]
+        struct Operation {
+            service_ms: Amount,
+        }
+        let value = json!({"service_ms": {"unifrom": {"low": 1, "high": 2}}});
+        let errors = from_value::<Operation>(value).expect_err("an unknown variant");
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            errors,
+            ["service_ms: unknown kind `unifrom`; did you mean `uniform`?"]
         );
     }
 
