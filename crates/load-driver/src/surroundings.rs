@@ -20,7 +20,7 @@ pub struct Surroundings {
     /// The columns of the terminal of the standard output, if lines can be overwritten there; otherwise
     /// `None`. They are read each time, since a window can be resized.
     pub screen: Option<fn() -> usize>,
-    /// Given the entries of the log as well.
+    /// Receives the entries of the log, in addition to the streams.
     pub log: Option<Logger>,
     pub interruption: Interruption,
 }
