@@ -361,6 +361,10 @@ fn computation(judgement: &Judgement, amount: &dyn Fn(Option<f64>) -> String) ->
                 "{measured} is on the {side} side of {bound}; the interval contains the bound, so that the sample does not prove it{more}"
             )
         }
+        (Some(_), Some(_), Some([low, high])) if agrees(judgement) => {
+            let [low, high] = [low, high].map(|end| amount(Some(end)));
+            format!("{measured} agrees with {bound}, which its interval contains: {low} to {high}")
+        }
         (Some(_), Some(_), Some(_)) => {
             format!("the whole interval around {measured} is on the {side} side of {bound}")
         }
@@ -370,6 +374,14 @@ fn computation(judgement: &Judgement, amount: &dyn Fn(Option<f64>) -> String) ->
         }
         (None, _, _) => "the rule decides without a single figure".to_owned(),
     }
+}
+
+/// Whether the rule is that the interval contains the bound: a declared value, or a requested rate.
+fn agrees(judgement: &Judgement) -> bool {
+    let contains = |[low, high]: [f64; 2], bound| low <= bound && bound <= high;
+    judgement.standing == Standing::Held
+        && judgement.proved.is_none()
+        && matches!((judgement.interval, judgement.bound), (Some(it), Some(bound)) if contains(it, bound))
 }
 
 fn undecided(judgement: &Judgement, bound: &str) -> String {
@@ -386,6 +398,9 @@ fn undecided(judgement: &Judgement, bound: &str) -> String {
 fn falsified(judgement: &Judgement) -> String {
     let has_both = judgement.bound.is_some() && judgement.interval.is_some();
     match judgement.standing {
+        Standing::Held if agrees(judgement) => {
+            "a repetition of the test gives an interval without the bound"
+        }
         Standing::Held | Standing::Crossed if has_both => {
             "a repetition of the test gives an interval on the other side of the bound"
         }

@@ -2,7 +2,7 @@
 
 use super::{Computed, Verified};
 use crate::alerting;
-use crate::record::{Conclusion, Figures, Judgement, Outcome, Standing, TestRecord};
+use crate::record::{Conclusion, Figures, Judgement, Outcome, PhaseRecord, Standing, TestRecord};
 
 /// Tolerance of measured values, which may come from another histogram.
 const SLACK: f64 = 1e-6;
@@ -23,7 +23,7 @@ pub fn test(test: &TestRecord, path: &str, verified: &mut Verified) {
     let mut worst = Outcome::Passed;
     for (at, judgement) in test.judgements.iter().enumerate() {
         let path = format!("{path}.judgements[{at}] ({})", judgement.id);
-        standing(judgement, &path, verified);
+        standing(test, judgement, &path, verified);
         measured(test, judgement, &path, verified);
         worst = worst.worst(judgement.standing.outcome());
     }
@@ -69,7 +69,7 @@ fn good(asked: &str) -> Option<Good> {
     }
 }
 
-fn standing(judgement: &Judgement, path: &str, verified: &mut Verified) {
+fn standing(test: &TestRecord, judgement: &Judgement, path: &str, verified: &mut Verified) {
     let Some(measured) = judgement.measured else {
         let no_value = matches!(
             judgement.standing,
@@ -102,7 +102,7 @@ fn standing(judgement: &Judgement, path: &str, verified: &mut Verified) {
         Good::Above => value <= bound,
     };
     let fits = match judgement.standing {
-        Standing::Held => is_good(measured),
+        Standing::Held => is_good(measured) || is_within_edges(test, judgement, measured),
         Standing::Crossed => is_bad(measured),
         _ => true,
     };
@@ -119,29 +119,44 @@ fn standing(judgement: &Judgement, path: &str, verified: &mut Verified) {
     }
 }
 
+/// Whether the bound is the arrival rate of the phase, and the difference at most the requests in flight at
+/// the edges of its window: throughput times response time (Little 1961).
+fn is_within_edges(test: &TestRecord, judgement: &Judgement, measured: f64) -> bool {
+    let is_rate = ["rate_per_s", "rps", "requests_per_s", "ops_per_s"].contains(&named(judgement));
+    let (true, Some(bound), Some(phase)) = (is_rate, judgement.bound, phase(test, judgement))
+    else {
+        return false;
+    };
+    let response_ms = phase.figures.latency.as_ref().map_or(0.0, |it| it.mean);
+    let in_flight = measured * response_ms / 1_000.0 + 1.0;
+    phase.rate_per_s == Some(bound)
+        && (bound - measured).abs() * phase.figures.seconds <= in_flight * (1.0 + SLACK)
+}
+
+/// The only phase with the name that the judgement has.
+fn phase<'a>(test: &'a TestRecord, judgement: &Judgement) -> Option<&'a PhaseRecord> {
+    let name = judgement.phase.as_ref()?;
+    let mut phases = test.phases.iter().filter(|phase| phase.name == *name);
+    phases.next().filter(|_| phases.next().is_none())
+}
+
+/// The figure that the requirement begins with.
+fn named(judgement: &Judgement) -> &str {
+    let mut words = judgement.asked.split([' ', '<', '>', '=']);
+    words.next().unwrap_or_default()
+}
+
 /// The measured value, if the requirement names a figure of the test or of a phase.
 fn measured(test: &TestRecord, judgement: &Judgement, path: &str, verified: &mut Verified) {
-    let figures = match &judgement.phase {
-        None => &test.figures,
-        Some(name) => match test
-            .phases
-            .iter()
-            .filter(|phase| phase.name == *name)
-            .collect::<Vec<_>>()[..]
-        {
-            [phase] => &phase.figures,
-            // None, or several with that name.
-            _ => return,
-        },
+    let figures = match (&judgement.phase, phase(test, judgement)) {
+        (None, _) => &test.figures,
+        (_, Some(phase)) => &phase.figures,
+        (Some(_), None) => return,
     };
-    let named = judgement
-        .asked
-        .split([' ', '<', '>', '='])
-        .next()
-        .unwrap_or_default();
-    let Some((recorded, value)) = judgement
-        .measured
-        .zip(figure(figures, named, &judgement.unit))
+    let Some((recorded, value)) =
+        judgement
+            .measured
+            .zip(figure(figures, named(judgement), &judgement.unit))
     else {
         return;
     };

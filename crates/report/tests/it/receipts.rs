@@ -104,6 +104,10 @@ fn an_edited_number_is_named() {
     check("tests[1].judgements[0] (load.p95_ms)", &|run| {
         run.tests[1].judgements[0].measured = Some(360.0);
     });
+    check("tests[1].judgements[4] (load.row.rate_per_s)", &|run| {
+        let judgement = requested(run, 20.0);
+        run.tests[1].judgements.push(judgement);
+    });
     check("tests[1].outcome", &|run| {
         run.tests[1].outcome = Outcome::Passed;
     });
@@ -120,6 +124,41 @@ fn an_edited_number_is_named() {
             .analysis
             .insert("ladder".to_owned(), json!({ "retention": 0.99 }));
     });
+}
+
+/// A rate that the test itself requests, held although as many requests as this are missing in its phase,
+/// where 4.9 are in flight: 80 per second of 61 ms.
+fn requested(run: &mut RunRecord, missing: f64) -> report::record::Judgement {
+    let phase = &mut run.tests[1].phases[1];
+    (phase.users, phase.rate_per_s) = (None, phase.figures.requests_per_s);
+    let rate = phase.rate_per_s.expect("it has requests");
+    let measured = rate - missing / phase.figures.seconds;
+    testing::judgement(
+        "load.row.rate_per_s",
+        &format!("rate_per_s >= {rate} per second @steady"),
+        Standing::Held,
+        (measured, [measured - 0.1, measured + 0.1], rate),
+        "per second",
+    )
+}
+
+#[test]
+fn a_requested_rate_is_met_within_what_is_in_flight() {
+    let held = |missing| {
+        errors(|run| {
+            let judgement = requested(run, missing);
+            run.tests[1].judgements.push(judgement);
+        })
+    };
+    assert_eq!(held(4.0), [""; 0]);
+    assert_eq!(held(7.0), ["tests[1].judgements[4] (load.row.rate_per_s)"]);
+    let mut run = testing::whole();
+    let judgement = requested(&mut run, 4.0);
+    run.tests[1].judgements.push(judgement);
+    let text = explain::explain(&run, "load.row.rate_per_s").expect("it is there");
+    let text = text.to_string();
+    assert!(text.contains("which its interval contains"), "{text}");
+    assert!(text.contains("an interval without the bound"), "{text}");
 }
 
 /// Efficiencies are relative to the first step. With think time, the first step's throughput is that of the

@@ -181,8 +181,8 @@ impl Figure {
 
     /// A throughput. Its interval comes from the batch means of its seconds (Law, 9.5.3); with fewer than
     /// 16 seconds the count is assumed to be Poisson-distributed, with its square root as deviation.
-    /// Requests in flight at either edge of the window are neither lost nor late, so the rate that an open
-    /// test requires is met if the shortfall does not exceed them (Little's law).
+    /// Requests in flight at either edge of the window are neither lost nor late, so a bound that equals the
+    /// rate of an open test is met if the difference does not exceed them (Little's law).
     fn rate(self, window: &Window<'_>, bound: Bound) -> Decision {
         let Some(value) = self.value(window) else {
             return Decision::NO_DATA;
@@ -198,14 +198,19 @@ impl Figure {
             .map_or(0.0, |it| it.mean / 1_000.0);
         let edges = (value * mean_s + 1.0) / seconds.max(1e-9);
         let reached = value >= limit.value - edges && value <= limit.value + edges;
-        let asked_for = window.level.is_some_and(|level| {
-            let is_of_all = matches!(self, Self::Requests | Self::Successes);
-            (level - limit.value).abs() < 1e-9 * level.max(1.0) && is_of_all
-        });
-        if asked_for && reached {
+        let counts_all = match self {
+            Self::Requests => true,
+            Self::Successes => window.figures.failures == 0,
+            _ => false,
+        };
+        let is_requested = window
+            .rate_per_s
+            .is_some_and(|rate| (rate - limit.value).abs() < 1e-9 * rate.max(1.0));
+        if counts_all && is_requested && reached {
             return Decision {
                 standing: Standing::Held,
                 measured: Some(value),
+                interval: Some([value - edges, value + edges]),
                 ..Decision::NO_DATA
             };
         }

@@ -10,7 +10,7 @@ use super::grades::shown;
 use super::verdict::{Question, Sheet, number};
 use super::window;
 
-const RULE: &str = "a row of the suite file; rates by the batch means of their seconds, shares by their exact interval (N-01)";
+const RULE: &str = "a row of the suite file; rates by the batch means of their seconds, shares by their exact interval (N-01); the arrival rate of an open test is met within the requests in flight at the edges of the window (Little 1961)";
 const LADDER_RULE: &str = "a figure of the whole ladder (ACSO-36, ACSO-37, ACSO-39)";
 
 pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {

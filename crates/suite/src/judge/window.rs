@@ -10,6 +10,8 @@ pub(super) struct Window<'a> {
     /// `None` for the whole test.
     pub phase: Option<&'a str>,
     pub level: Option<f64>,
+    /// The planned arrivals per second of an open test.
+    pub rate_per_s: Option<f64>,
     /// Seconds from the start of the test.
     pub span_s: [f64; 2],
     pub figures: &'a Figures,
@@ -60,6 +62,7 @@ pub(super) fn whole<'a>(test: &PlannedTest, record: &'a TestRecord) -> Window<'a
     Window {
         phase: None,
         level: None,
+        rate_per_s: None,
         span_s: [0.0, record.duration_s],
         figures: &record.figures,
         endpoints: &record.endpoints,
@@ -78,6 +81,7 @@ pub(super) fn of<'a>(
     Window {
         phase: Some(&phase.name),
         level: phase.users.or(phase.rate_per_s),
+        rate_per_s: phase.rate_per_s,
         span_s,
         figures: &phase.figures,
         endpoints: &phase.endpoints,

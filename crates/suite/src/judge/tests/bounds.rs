@@ -103,6 +103,11 @@ fn an_open_rate_that_was_asked_for_is_held_but_for_its_edges() {
         assert_eq!(standing(figure, &sample), Standing::Held);
         assert_ne!(standing(figure, &fewer), Standing::Held);
     }
+    // A number of users is not a rate.
+    let mut closed = sample.clone();
+    let phase = &mut closed.record.phases[0];
+    (phase.users, phase.rate_per_s) = (phase.rate_per_s, None);
+    assert_ne!(standing(Figure::Requests, &closed), Standing::Held);
     // Failures are not edges.
     let failing = sample.failing(0.01);
     assert_eq!(standing(Figure::Requests, &failing), Standing::Held);
