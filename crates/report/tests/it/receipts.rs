@@ -127,7 +127,7 @@ fn an_edited_number_is_named() {
 }
 
 /// A rate that the test itself requests, held although as many requests as this are missing in its phase,
-/// where 4.9 are in flight: 80 per second of 61 ms.
+/// where about 8 are in flight.
 fn requested(run: &mut RunRecord, missing: f64) -> report::record::Judgement {
     let phase = &mut run.tests[1].phases[1];
     (phase.users, phase.rate_per_s) = (None, phase.figures.requests_per_s);
@@ -151,7 +151,7 @@ fn a_requested_rate_is_met_within_what_is_in_flight() {
         })
     };
     assert_eq!(held(4.0), [""; 0]);
-    assert_eq!(held(7.0), ["tests[1].judgements[4] (load.row.rate_per_s)"]);
+    assert_eq!(held(12.0), ["tests[1].judgements[4] (load.row.rate_per_s)"]);
     let mut run = testing::whole();
     let judgement = requested(&mut run, 4.0);
     run.tests[1].judgements.push(judgement);
