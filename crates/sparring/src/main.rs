@@ -16,7 +16,6 @@ mod environment;
 mod fault_text;
 mod fleet_names;
 mod k6_words;
-mod metrics_text;
 mod process;
 mod profile;
 mod reach;

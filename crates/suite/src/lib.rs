@@ -7,6 +7,7 @@ pub mod file;
 pub mod grafana;
 pub mod judge;
 pub mod kind;
+pub mod metrics_text;
 pub mod plan;
 pub mod preflight;
 pub mod report;

@@ -27,7 +27,6 @@ mod reconcile;
 mod record;
 mod resources;
 mod resume;
-mod scrape;
 mod search;
 mod shown;
 mod signs;

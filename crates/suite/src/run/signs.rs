@@ -6,8 +6,8 @@ use serde_json::Value;
 use ureq::Agent;
 
 use super::admin::Admin;
-use super::scrape;
 use crate::file::{MetricSign, Sign};
+use crate::metrics_text;
 use crate::plan::PROBE_EVERY;
 
 const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
@@ -78,7 +78,7 @@ impl<'a> Signs<'a> {
     fn value(&self, metric: &MetricSign) -> Option<f64> {
         let labels = metric.labels.iter();
         let labels = labels.map(|(label, value)| (label.as_str(), value.as_str()));
-        scrape::sum(&self.admin.metrics().ok()?, &metric.name, labels)
+        metrics_text::sum(&self.admin.metrics().ok()?, &metric.name, labels)
     }
 }
 

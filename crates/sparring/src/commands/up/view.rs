@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::metrics_text::samples;
+use suite::metrics_text::samples;
 
 /// The counters of `/metrics`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -52,11 +52,11 @@ impl Counts {
     pub fn read(text: &str) -> Self {
         let mut counts = Self::default();
         for sample in samples(text) {
-            let label = |name| sample.label(name).unwrap_or_default().to_owned();
+            let label = |name| sample.label(name).unwrap_or_default().into_owned();
             match sample.name {
                 "orchestrate_requests_total" => {
                     counts.answers += sample.value;
-                    match sample.label("status") {
+                    match sample.label("status").as_deref() {
                         Some("partial") => counts.partial += sample.value,
                         Some("success") => {}
                         _ => counts.errors += sample.value,
@@ -64,7 +64,7 @@ impl Counts {
                 }
                 "orchestrate_in_flight" => counts.in_flight = sample.value,
                 "orchestrate_request_duration_ms_bucket" => {
-                    let bound = match sample.label("le") {
+                    let bound = match sample.label("le").as_deref() {
                         Some("+Inf") | None => f64::INFINITY,
                         Some(bound) => bound.parse().unwrap_or(f64::INFINITY),
                     };

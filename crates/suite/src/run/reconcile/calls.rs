@@ -21,8 +21,8 @@ use ureq::Agent;
 use super::ids::Named;
 use super::{LOOK, READ_FROM, SETTLE_WITHIN, again_and_again};
 use crate::drill::Target;
+use crate::metrics_text;
 use crate::run::admin::Admin;
-use crate::run::scrape;
 
 /// Maximum number of ids and calls that are remembered; further ones are not compared.
 const MOST: usize = 4_000_000;
@@ -230,7 +230,7 @@ impl Made {
         let sum = |name: &str, class: Option<&str>| {
             let class = class.map(|class| ("class", class));
             let labels = std::iter::once(("detector", detector)).chain(class);
-            scrape::sum(metrics, name, labels)
+            metrics_text::sum(metrics, name, labels)
         };
         Some(Self {
             attempts: sum("detector_attempts_total", None)?,

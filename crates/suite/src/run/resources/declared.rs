@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use report::record::ResourceSample;
 
+use crate::metrics_text::samples;
+
 /// The host name of these samples.
 const HOST: &str = "throughput";
 /// The prefix of the metrics of every simulated system; hosts, pools and stores are sampled elsewhere.
@@ -66,11 +68,8 @@ fn counters(metrics: &str) -> BTreeMap<String, f64> {
         if line.starts_with('#') || !family.as_ref().is_some_and(is_of) {
             continue;
         }
-        if let Some((series, value)) = line.rsplit_once(' ')
-            && let Ok(value) = value.parse()
-        {
-            found.insert(series.to_owned(), value);
-        }
+        let sample = samples(line).next();
+        found.extend(sample.map(|it| (it.series.to_owned(), it.value)));
     }
     found
 }
