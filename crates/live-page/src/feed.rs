@@ -158,7 +158,7 @@ impl Feed {
                 measured.intended((sample.value * 1e3).round().max(0.0) as u64);
             }
             (builtin::HTTP_REQ_CONTENT_BYTES, Some(tagged)) => {
-                measured.content(&tagged.key, count);
+                measured.content(at_s, &tagged.key, count);
             }
             (builtin::VUS, _) => measured.users(at_s, sample.value),
             (builtin::CHECKS, _) if counts => {

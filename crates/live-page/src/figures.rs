@@ -111,6 +111,11 @@ impl Group {
         *self.errors.entry(name.to_owned()).or_default() += count;
     }
 
+    /// The shortest and the longest latency; `None` without requests.
+    pub fn extremes_ms(&self) -> Option<[f64; 2]> {
+        (self.requests > 0).then(|| [self.min, self.max].map(|micros| micros as f64 / 1e3))
+    }
+
     /// `None` without requests.
     pub fn mean_ms(&self) -> Option<f64> {
         (self.requests > 0).then(|| self.sum / self.requests as f64 / 1e3)
@@ -127,9 +132,7 @@ impl Group {
     }
 
     pub fn latency(&self) -> Option<Latency> {
-        if self.requests == 0 {
-            return None;
-        }
+        let [min, max] = self.extremes_ms()?;
         let n = self.requests as f64;
         let mean = self.sum / n;
         let variance = (self.squares / n - mean.powi(2)).max(0.0);
@@ -139,8 +142,8 @@ impl Group {
         Some(Latency {
             mean: mean / 1e3,
             standard_deviation: variance.sqrt() / 1e3,
-            min: self.min as f64 / 1e3,
-            max: self.max as f64 / 1e3,
+            min,
+            max,
             percentiles: percentiles.collect(),
             intervals: BTreeMap::new(),
         })

@@ -23,7 +23,7 @@ mod web_dashboard;
 pub use config::{Config, ConfigError};
 pub use exceptions::Exceptions;
 pub use feed::Feed;
-pub use live_run::{LiveRun, Phase, Stage};
+pub use live_run::{LiveRun, Phase, Stage, Task, UserClass};
 pub use request::{Tagged, is_beside_the_load, is_probe};
 pub use server::{Server, ServerError, Settings};
 pub use web_dashboard::WebDashboard;

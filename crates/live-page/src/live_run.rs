@@ -37,6 +37,23 @@ pub struct Phase {
     pub judged: bool,
 }
 
+/// A class of users, as `/tasks` shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserClass {
+    pub name: String,
+    /// The share of its users, relative to those of the other classes.
+    pub weight: f64,
+    /// The tasks of its users, by name: how often each is chosen, relative to the others.
+    pub tasks: Vec<Task>,
+}
+
+/// A task of a class of users.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    pub name: String,
+    pub weight: f64,
+}
+
 /// Everything that is shown.
 #[derive(Debug, Default)]
 pub(crate) struct Shown {
@@ -48,8 +65,7 @@ pub(crate) struct Shown {
     pub test: String,
     /// `closed` or `open`.
     pub model: String,
-    /// The user classes with their weights.
-    pub classes: Vec<(String, f64)>,
+    pub classes: Vec<UserClass>,
     /// When the first sample of the test was taken, in milliseconds since 1970.
     pub origin_ms: Option<i64>,
     pub measured: Measured,
@@ -84,7 +100,7 @@ impl LiveRun {
     }
 
     /// A test starts; the measurements of the previous one are dropped.
-    pub fn begin(&self, test: &str, model: &str, classes: Vec<(String, f64)>) {
+    pub fn begin(&self, test: &str, model: &str, classes: Vec<UserClass>) {
         let mut shown = self.lock();
         shown.stage = Stage::Running;
         test.clone_into(&mut shown.test);

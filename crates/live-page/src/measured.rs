@@ -104,15 +104,24 @@ impl Measured {
             Err(Some(closed)) => {
                 closed.requests += 1;
                 closed.failures += u64::from(error.is_some());
+                let ms = micros as f64 / 1e3;
+                closed.min_ms = Some(closed.min_ms.map_or(ms, |min| min.min(ms)));
+                closed.max_ms = Some(closed.max_ms.map_or(ms, |max| max.max(ms)));
             }
             Err(None) => {}
         }
     }
 
-    /// Counts the body of a request's response.
-    pub fn content(&mut self, key: &Key, bytes: u64) {
-        *self.all.content_bytes.get_or_insert(0) += bytes;
-        *self.endpoint(key).1.content_bytes.get_or_insert(0) += bytes;
+    /// Counts the body of the response to a request that ended at this time.
+    pub fn content(&mut self, at_s: f64, key: &Key, bytes: u64) {
+        let add = |sum: &mut Option<u64>| *sum.get_or_insert(0) += bytes;
+        add(&mut self.all.content_bytes);
+        add(&mut self.endpoint(key).1.content_bytes);
+        match self.open_second(at_s) {
+            Ok(open) => add(&mut open.group.content_bytes),
+            Err(Some(closed)) => add(&mut closed.content_bytes),
+            Err(None) => {}
+        }
     }
 
     /// Counts the same request once more, timed from its planned start.
@@ -291,6 +300,9 @@ impl Open {
             p50_ms: self.group.percentile_ms(0.5),
             p95_ms: self.group.percentile_ms(0.95),
             p99_ms: self.group.percentile_ms(0.99),
+            min_ms: self.group.extremes_ms().map(|[min, _]| min),
+            max_ms: self.group.extremes_ms().map(|[_, max]| max),
+            content_bytes: self.group.content_bytes,
         }
     }
 }
@@ -328,10 +340,17 @@ mod tests {
         measured.request(30.0, &request("a", 5000));
         // The first second is over by now.
         measured.request(0.5, &request("a", 9000));
+        for (at_s, bytes) in [(30.0, 7), (0.5, 5), (0.5, 6)] {
+            measured.content(at_s, &request("a", 0).key, bytes);
+        }
         let seconds = measured.seconds();
         assert_eq!(seconds.len(), 31);
         assert_eq!((seconds[0].requests, seconds[0].p99_ms), (3, Some(3.0)));
         assert_eq!((seconds[7].requests, seconds[7].p99_ms), (0, None));
+        let of = |second: &Second| (second.min_ms, second.max_ms, second.content_bytes);
+        assert_eq!(of(&seconds[0]), (Some(1.0), Some(9.0), Some(11)));
+        assert_eq!(of(&seconds[7]), (None, None, None));
+        assert_eq!(of(&seconds[30]), (Some(5.0), Some(5.0), Some(7)));
         assert_eq!((seconds[30].requests, seconds[30].users), (1, Some(3.0)));
         assert_eq!(measured.all.requests, 4);
     }

@@ -3,6 +3,7 @@
 mod csv;
 mod stats;
 mod swarm;
+mod tasks;
 
 use std::sync::Arc;
 
@@ -63,7 +64,7 @@ pub(crate) fn router() -> Router<Arc<Page>> {
         .route("/stats/failures/csv", get(csv::failures))
         .route("/exceptions", get(exceptions))
         .route("/exceptions/csv", get(csv::exceptions))
-        .route("/tasks", get(tasks))
+        .route("/tasks", get(tasks::tasks))
         .route("/logs", get(logs))
         .route(
             "/worker-count",
@@ -84,22 +85,6 @@ async fn exceptions(State(page): Shown) -> Json<Value> {
         .map(|it| json!({ "count": it.count, "msg": it.message, "traceback": it.traceback, "nodes": NODE }))
         .collect();
     Json(json!({ "exceptions": all }))
-}
-
-/// The shares of the user classes.
-async fn tasks(State(page): Shown) -> Json<Value> {
-    let shown = page.board.lock();
-    let sum: f64 = shown.classes.iter().map(|(_, weight)| weight).sum();
-    let classes: serde_json::Map<String, Value> = shown
-        .classes
-        .iter()
-        .map(|(name, weight)| {
-            let ratio = if sum > 0.0 { weight / sum } else { 0.0 };
-            // A class is one function of a script; Locust's classes have several tasks.
-            (name.clone(), json!({ "ratio": ratio, "tasks": {} }))
-        })
-        .collect();
-    Json(json!({ "per_class": classes, "total": classes }))
 }
 
 async fn logs(State(page): Shown) -> Json<Value> {

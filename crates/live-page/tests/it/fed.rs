@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use live_page::{Feed, LiveRun, Phase, Server, Settings};
+use live_page::{Feed, LiveRun, Phase, Server, Settings, Task, UserClass};
 use load_engine::log::Logger;
 use load_engine::options::Options;
 use load_metrics::{MetricId, Registry, Sample, Tags, UnixNanos, builtin};
@@ -86,11 +86,18 @@ pub fn samples() -> Vec<Sample> {
 /// A live run with those samples.
 pub fn board() -> LiveRun {
     let board = LiveRun::new("shop <test>", "http://shop.example");
-    board.begin(
-        "load",
-        "closed",
-        vec![("Buyer".to_owned(), 3.0), ("Reader".to_owned(), 1.0)],
-    );
+    let task = |name: &str, weight| Task {
+        name: name.to_owned(),
+        weight,
+    };
+    let class = |name: &str, weight, tasks| UserClass {
+        name: name.to_owned(),
+        weight,
+        tasks,
+    };
+    let buyer = class("Buyer", 3.0, vec![task("look", 3.0), task("buy", 1.0)]);
+    let reader = class("Reader", 1.0, vec![task("read", 1.0)]);
+    board.begin("load", "closed", vec![buyer, reader]);
     let phase = Phase {
         name: "steady".to_owned(),
         begin_s: 2.0,

@@ -138,7 +138,18 @@ fn figures_have_the_fields_of_locust() {
     assert!((last - first - 11.0).abs() < 1e-3, "{first} {last}");
     assert!((first - 1_767_225_600.0 - 0.95).abs() < 0.1, "{first}");
     let tasks: Value = serde_json::from_str(&get(&server, "/tasks")).expect("JSON");
-    assert_eq!(tasks["per_class"]["Buyer"]["ratio"], 0.75);
+    let ratio = |ratio: f64| json!({ "ratio": ratio });
+    let expected = json!({
+        "per_class": {
+            "Buyer": { "ratio": 0.75, "tasks": { "look": ratio(0.75), "buy": ratio(0.25) } },
+            "Reader": { "ratio": 0.25, "tasks": { "read": ratio(1.0) } },
+        },
+        "total": {
+            "Buyer": { "ratio": 0.75, "tasks": { "look": ratio(0.5625), "buy": ratio(0.1875) } },
+            "Reader": { "ratio": 0.25, "tasks": { "read": ratio(0.25) } },
+        },
+    });
+    assert_eq!(tasks, expected);
     assert_eq!(get(&server, "/worker-count"), r#"{"worker_count":0}"#);
 }
 
@@ -207,6 +218,9 @@ fn files_have_the_headers_of_locust() {
             { "count": 2, "msg": "ReferenceError: x is not defined", "traceback": places, "nodes": "local" }
         ] })
     );
+    let history = get(&server, "/stats/requests_full_history/csv");
+    let last = history.lines().last().unwrap_or_default();
+    assert!(last.ends_with(",20,800,84"), "{last}");
     let size = get(&server, "/stats/requests/csv");
     assert!(size.contains(",84,"), "{size}");
     let logs: Value = serde_json::from_str(&get(&server, "/logs")).expect("JSON");

@@ -132,6 +132,9 @@ struct SoFar {
     failures: u64,
     mean_sum_ms: f64,
     with_mean: u64,
+    min_ms: Option<f64>,
+    max_ms: Option<f64>,
+    content_bytes: Option<u64>,
 }
 
 impl SoFar {
@@ -142,10 +145,28 @@ impl SoFar {
             self.mean_sum_ms += mean * second.requests as f64;
             self.with_mean += second.requests;
         }
+        self.min_ms = self
+            .min_ms
+            .into_iter()
+            .chain(second.min_ms)
+            .reduce(f64::min);
+        self.max_ms = self
+            .max_ms
+            .into_iter()
+            .chain(second.max_ms)
+            .reduce(f64::max);
+        if let Some(bytes) = second.content_bytes {
+            *self.content_bytes.get_or_insert(0) += bytes;
+        }
     }
 
     fn mean_ms(&self) -> Option<f64> {
         (self.with_mean > 0).then(|| self.mean_sum_ms / self.with_mean as f64)
+    }
+
+    fn mean_content_bytes(&self) -> Option<f64> {
+        let bytes = self.content_bytes.filter(|_| self.requests > 0)?;
+        Some(bytes as f64 / self.requests as f64)
     }
 }
 
@@ -167,11 +188,12 @@ fn history_row(second: &Second, so_far: &SoFar, at: Option<i64>) -> Vec<String> 
     row.extend([
         so_far.requests.to_string(),
         so_far.failures.to_string(),
+        // The record has the median of each second, but not of all so far.
         MISSING.to_owned(),
         or_missing(so_far.mean_ms()),
-        MISSING.to_owned(),
-        MISSING.to_owned(),
-        MISSING.to_owned(),
+        or_missing(so_far.min_ms),
+        or_missing(so_far.max_ms),
+        or_missing(so_far.mean_content_bytes()),
     ]);
     row
 }

@@ -214,6 +214,16 @@ fn seconds(test: &TestRecord, path: &str, verified: &mut Verified) {
         sum(|s| s.failures),
         "its seconds",
     );
+    // Seconds of older records have no sizes.
+    if test.seconds.iter().any(|s| s.content_bytes.is_some()) {
+        let content = format!("{path}.figures.content_bytes");
+        verified.equal(
+            &content,
+            test.figures.content_bytes.unwrap_or(0),
+            sum(|s| s.content_bytes.unwrap_or(0)),
+            "its seconds",
+        );
+    }
     for (at, second) in test.seconds.iter().enumerate() {
         let path = format!("{path}.seconds[{at}]");
         verified.holds(
@@ -226,13 +236,17 @@ fn seconds(test: &TestRecord, path: &str, verified: &mut Verified) {
                 )
             },
         );
-        let percentiles: Vec<f64> = [second.p50_ms, second.p95_ms, second.p99_ms]
-            .into_iter()
-            .flatten()
-            .collect();
-        let ascends = percentiles.windows(2).all(|pair| pair[0] <= pair[1]);
+        let latencies = [
+            second.min_ms,
+            second.p50_ms,
+            second.p95_ms,
+            second.p99_ms,
+            second.max_ms,
+        ];
+        let latencies: Vec<f64> = latencies.into_iter().flatten().collect();
+        let ascends = latencies.windows(2).all(|pair| pair[0] <= pair[1]);
         verified.holds(&path, ascends, || {
-            format!("its percentiles do not ascend: {percentiles:?}")
+            format!("its percentiles do not ascend: {latencies:?}")
         });
     }
 }

@@ -80,6 +80,12 @@ fn locusts_rows_have_as_many_fields_as_their_headers_and_the_records_values() {
                 assert_eq!(&rows[0][7], "N/A", "66 % is not kept by second");
                 let last = &rows[rows.len() - 1];
                 assert_eq!(last[17], test.figures.requests.to_string());
+                assert_eq!((&last[19], &last[23]), ("N/A", "1700"));
+                let extremes = test.seconds.iter().flat_map(|it| [it.min_ms, it.max_ms]);
+                let [min, max] =
+                    [f64::min, f64::max].map(|of| extremes.clone().flatten().reduce(of));
+                let parsed = [21, 22].map(|place: usize| last[place].parse().ok());
+                assert_eq!(parsed, [min, max]);
             }
             "p_failures.csv" => assert!(rows[0][2].contains("\"queue full\""), "{:?}", rows[0]),
             _ => {

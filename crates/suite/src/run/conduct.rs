@@ -73,7 +73,7 @@ pub struct Run<'a> {
 pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted, ConductError> {
     let stage = Stage::new(job, test, run.folder)?;
     if let Some(web) = &job.settings.web {
-        web.begin(test);
+        web.begin(test, job.settings.script.is_some());
     }
     wait_until_healthy(job)?;
     let course = Course::new(&stage, run.kept);

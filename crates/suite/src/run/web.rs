@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use live_page::locust::{Control, Swarm};
-use live_page::{LiveRun, Phase, Stage};
+use live_page::{LiveRun, Phase, Stage, Task, UserClass};
 use load_driver::RunHandle;
 use report::page::live::Controls;
 use report::record::EventKind;
 use tokio_util::sync::CancellationToken;
 
-use crate::plan::{Plan, PlannedPhase, PlannedTest, share};
+use crate::plan::{Plan, PlannedClass, PlannedPhase, PlannedTest, share};
 
 /// The interval between changes when users start or stop one by one.
 const STEP: Duration = Duration::from_millis(100);
@@ -76,12 +76,13 @@ impl Web {
         !hand.stop.is_cancelled()
     }
 
-    /// Called when a test begins.
-    pub fn begin(&self, test: &PlannedTest) {
-        let classes = test.classes.iter();
-        let classes = classes.map(|class| (class.name.clone(), f64::from(class.weight)));
-        self.board
-            .begin(&test.label(), test.model, classes.collect());
+    /// Called when a test begins. The tasks of the user's own script are unknown.
+    pub fn begin(&self, test: &PlannedTest, has_own_script: bool) {
+        let mut classes: Vec<UserClass> = test.classes.iter().map(class).collect();
+        if has_own_script {
+            classes.iter_mut().for_each(|it| it.tasks.clear());
+        }
+        self.board.begin(&test.label(), test.model, classes);
     }
 
     /// The reason why the test departed from its plan, if it did.
@@ -115,6 +116,23 @@ impl Web {
             }
             users = Some(next);
         }
+    }
+}
+
+/// A class whose plan names no tasks has one: the function of its script.
+fn class(class: &PlannedClass) -> UserClass {
+    let task = |(name, weight): (&String, &u32)| Task {
+        name: name.clone(),
+        weight: f64::from(*weight),
+    };
+    let mut tasks: Vec<Task> = class.tasks.iter().map(task).collect();
+    if tasks.is_empty() {
+        tasks.push(task((&class.exec, &1)));
+    }
+    UserClass {
+        name: class.name.clone(),
+        weight: f64::from(class.weight),
+        tasks,
     }
 }
 
@@ -244,6 +262,23 @@ mod tests {
         let several = self::web(&["all-tests"], false);
         assert!(several.swarm(&users(7)).is_err());
         assert!(several.wait_for_start());
+    }
+
+    #[test]
+    fn classes_have_the_tasks_of_the_plan_or_the_function_of_their_script() {
+        let plan = planned(&["quick-check"]);
+        let mut planned = plan.tests[0].classes[0].clone();
+        let tasks = |planned: &PlannedClass| -> Vec<(String, f64)> {
+            let tasks = class(planned).tasks.into_iter();
+            tasks.map(|task| (task.name, task.weight)).collect()
+        };
+        let expected = [("threats", 40.0), ("services", 35.0), ("finance", 25.0)];
+        assert_eq!(
+            tasks(&planned),
+            expected.map(|(name, weight)| (name.to_owned(), weight))
+        );
+        planned.tasks.clear();
+        assert_eq!(tasks(&planned), [("mixed".to_owned(), 1.0)]);
     }
 
     #[test]

@@ -164,11 +164,17 @@ pub fn second(store: &Store, place: u32) -> Second {
     let cells: Vec<(&Series, &[u32])> = cells
         .map(|((_, _, series), values)| (store.series(*series), values.as_slice()))
         .collect();
+    let contents = store
+        .contents
+        .range((place, 0, 0)..=(place, u32::MAX, u32::MAX));
     let counts = store.counts.range((place, 0)..=(place, u32::MAX));
     let users = store.users.range(..=place).next_back();
     Second {
         at_s: f64::from(place),
         users: users.map(|(_, users)| *users),
+        content_bytes: contents
+            .map(|(_, bytes)| *bytes)
+            .reduce(|sum, more| sum + more),
         dropped_iterations: counts.map(|(_, counts)| counts.dropped_iterations).sum(),
         ..of_cells(&cells)
     }
@@ -194,9 +200,10 @@ fn of_cells(cells: &[(&Series, &[u32])]) -> Second {
 fn of_values(mut values: Vec<u32>, failures: u64) -> Second {
     values.sort_unstable();
     let n = values.len();
+    let ms = |micros: &u32| f64::from(*micros) / 1e3;
     let percentile = |quantile: f64| {
         let rank = ((quantile * n as f64).ceil() as usize).clamp(1, n.max(1));
-        values.get(rank - 1).map(|value| f64::from(*value) / 1e3)
+        values.get(rank - 1).map(ms)
     };
     let sum: f64 = values.iter().map(|value| f64::from(*value)).sum();
     Second {
@@ -206,6 +213,8 @@ fn of_values(mut values: Vec<u32>, failures: u64) -> Second {
         p50_ms: percentile(0.5),
         p95_ms: percentile(0.95),
         p99_ms: percentile(0.99),
+        min_ms: values.first().map(ms),
+        max_ms: values.last().map(ms),
         ..Second::default()
     }
 }
@@ -323,6 +332,9 @@ mod tests {
         ] {
             store.add_latency(at_s, id, micros, false);
         }
+        store.add_content(0.2, good, 90);
+        store.add_content(1.4, bad, 30);
+        store.add_content(1.6, good, 90);
         store.add_users(0.5, 2.0);
         store.add_users(1.5, 4.0);
         store
@@ -373,5 +385,11 @@ mod tests {
         assert_eq!(seconds[2].p95_ms, None);
         assert_eq!(seconds[2].users, Some(4.0));
         assert_eq!(seconds[1].p95_ms, Some(5.0));
+        let extremes = |place: usize| (seconds[place].min_ms, seconds[place].max_ms);
+        assert_eq!(extremes(1), (Some(3.0), Some(5.0)));
+        assert_eq!(extremes(2), (None, None));
+        let contents: Vec<Option<u64>> =
+            seconds.iter().map(|second| second.content_bytes).collect();
+        assert_eq!(contents, [Some(90), Some(120), None, None]);
     }
 }
