@@ -106,6 +106,23 @@ fn a_breaker_that_works_passes_the_drill_and_the_profile_is_put_back() {
     assert!(outcome["time_to_detect_s"].is_f64(), "{outcome}");
     assert!(outcome["time_to_recover_s"].is_f64(), "{outcome}");
     assert_eq!(success_rate(&up, "shaky"), json!(1.0));
+    // N-07: exactly the faulty detector, beside those that had the same requests at the same time.
+    let reach = &outcome["reach"];
+    assert_eq!(
+        reach["affected"].as_array().map(Vec::len),
+        Some(1),
+        "{reach}"
+    );
+    assert_eq!(reach["affected"][0]["detector"], "shaky");
+    assert_eq!(reach["affected"][0]["faulted"], true);
+    assert_eq!(reach["control"]["detectors"], 2);
+    assert_eq!(reach["control"]["during"]["failed"], 0, "{reach}");
+    assert!(
+        reach["control"]["during"]["made"].as_u64() > Some(20),
+        "{reach}"
+    );
+    let group = "affected detectors: shaky\ncontrol group: 2 detectors, failed calls 0.0 % before, 0.0 % meanwhile";
+    assert!(ended.stdout.contains(group), "{}", ended.stdout);
     let events = &journal["seen"]["events"];
     assert_eq!(events[0]["what"], "injected", "{events}");
     assert_eq!(events[1]["what"], "reverted", "{events}");
@@ -149,6 +166,11 @@ fn breakers_that_notice_slowness_pass_the_drill_for_it() {
     let before_detection = outcome["unanswered"].as_u64().expect("a number");
     assert!(before_detection > 20, "{outcome}");
     assert!(up.metrics().contains("reason=\"slow_call_rate\""));
+    assert_eq!(
+        outcome["reach"]["affected"].as_array().map(Vec::len),
+        Some(3)
+    );
+    assert_eq!(outcome["reach"]["control"], Value::Null);
 }
 
 #[test]

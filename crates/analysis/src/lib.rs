@@ -6,6 +6,7 @@
 
 pub mod adjustment;
 pub mod apdex;
+pub mod blast_radius;
 pub mod canary;
 pub mod capacity;
 pub mod change_point;

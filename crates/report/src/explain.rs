@@ -1,12 +1,15 @@
 //! Explains a statement of the report: rule, inputs, window, computation, and what would refute it.
 
+mod radius;
+
 use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use self::radius::RADII;
 use crate::alerting;
-use crate::number::{DASH, count, figure, more_requests, or_dash, percent, seconds, with_unit};
+use crate::number::{DASH, count, figure, more_requests, or_dash, seconds, with_unit};
 use crate::record::{Figures, Finding, Judgement, Outcome, RunRecord, Standing, TestRecord};
 
 /// The record has no entry with this id.
@@ -49,7 +52,9 @@ pub fn ids(run: &RunRecord) -> Vec<String> {
         let replay = alerting::recorded(test).into_iter();
         let alerts = replay.flat_map(|replay| replay.alerts);
         ids.extend(alerts.map(|alert| format!("{title}.replay.{}", alert.alert)));
-        let controls = listed(test, "fault_controls");
+        let controls = RADII
+            .iter()
+            .flat_map(|radius| listed(test, radius.controls));
         ids.extend(controls.filter_map(|it| Some(it.get("id")?.as_str()?.to_owned())));
     }
     ids
@@ -128,9 +133,11 @@ fn find(run: &RunRecord, id: &str) -> Option<Explanation> {
             text.line("judges", "the analysis, never the target");
             return Some(text);
         }
-        let mut controls = listed(test, "fault_controls");
-        if let Some(control) = controls.find(|it| it["id"] == *id) {
-            return Some(explain_radius(test, id, control));
+        for radius in &RADII {
+            let mut controls = listed(test, radius.controls);
+            if let Some(control) = controls.find(|it| it["id"] == *id) {
+                return Some(radius.explain(test, id, control));
+            }
         }
         if let Some(text) = explain_replay(test, id.strip_prefix(&format!("{title}.replay."))) {
             return Some(text);
@@ -471,76 +478,4 @@ fn explain_replay(test: &TestRecord, alert: Option<&str>) -> Option<Explanation>
 fn listed<'a>(test: &'a TestRecord, name: &str) -> impl Iterator<Item = &'a Value> {
     let list = test.analysis.get(name).and_then(Value::as_array);
     list.into_iter().flatten()
-}
-
-fn explain_radius(test: &TestRecord, id: &str, control: &Value) -> Explanation {
-    let fault = &control["fault"];
-    let share = |entry: &Value, key: &str| or_dash(entry[key].as_f64(), percent);
-    let affected: Vec<&Value> = listed(test, "blast_radius")
-        .filter(|it| it["fault"] == *fault)
-        .collect();
-    let endpoints = match affected.len() {
-        1 => "1 endpoint".to_owned(),
-        n => format!("{n} endpoints"),
-    };
-    let title = format!("{id}: {endpoints} affected by the fault");
-    let mut text = Explanation::new(title, control);
-    text.line(
-        "rule",
-        "more than 10 % of the requests failed or were late; more than before the fault, and by more than the other \
-         endpoints (the concurrent control group) got worse at the same time, each at 5 % for all endpoints together \
-         (Benjamini and Hochberg)",
-    );
-    if let Some(of) = listed(test, "faults").find(|it| it["name"] == *fault) {
-        let at = |key: &str| or_dash(of[key].as_f64(), seconds);
-        let window = format!(
-            "{} to {} of {}, beside the time before",
-            at("injected_s"),
-            at("removed_s"),
-            test.title()
-        );
-        text.line("window", &window);
-    }
-    let control_group = match control["requests"].as_u64() {
-        Some(requests) => format!(
-            "control group: {} endpoints, {} requests, bad before {}, meanwhile {}",
-            control["endpoints"],
-            count(requests),
-            share(control, "bad_before"),
-            share(control, "bad_during")
-        ),
-        None => {
-            "control group: none, because every endpoint got worse; the time before alone decides"
-                .to_owned()
-        }
-    };
-    text.line("inputs", &control_group);
-    for it in affected {
-        let name = it["endpoint"].as_str().unwrap_or_default();
-        let rise = format!(
-            "{name}: bad before {}, during {}",
-            share(it, "bad_before"),
-            share(it, "bad_during")
-        );
-        text.line("inputs", &rise);
-        let computation = format!(
-            "{name}: rose by {} to {}; beyond the control group by {} to {}",
-            share(it, "difference_from"),
-            share(it, "difference_to"),
-            share(it, "beyond_control_from"),
-            share(it, "beyond_control_to")
-        );
-        text.line("computation", &computation);
-    }
-    if let Some(spared) = control["spared"].as_str().filter(|names| !names.is_empty()) {
-        text.line(
-            "computation",
-            &format!("no worse than the control group: {spared}"),
-        );
-    }
-    text.line(
-        "wrong if",
-        "the same load without the fault affects these endpoints as much",
-    );
-    text
 }

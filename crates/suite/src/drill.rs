@@ -14,13 +14,15 @@ mod injector;
 mod journal;
 mod judge;
 mod observe;
+mod reach;
 mod watch;
 
 pub use conduct::{Conducted, Ending, conduct};
 pub use control::Target;
 pub use error::ConductError;
 pub use judge::{Outcome, Verdict};
-pub use observe::{BreakerSeen, Event, Observations, Probe, Stage};
+pub use observe::{BreakerSeen, Calls, CallsSeen, Event, Observations, Probe, Stage};
+pub use reach::Reach;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -259,6 +261,12 @@ impl Drill {
     /// The end of the steady state, when the first fault may start.
     fn injection(&self) -> Duration {
         Duration::from_millis(self.steady_state.after_ms + self.steady_state.for_ms)
+    }
+
+    /// The end of the last fault.
+    fn end_of_faults(&self) -> Duration {
+        let ends = self.spells().into_iter().map(|spell| spell.end);
+        ends.max().unwrap_or_default()
     }
 
     /// Every fault's start and end, from the drill's start, in the order of their starts.

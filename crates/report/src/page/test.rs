@@ -67,6 +67,18 @@ pub fn section(test: &TestRecord, at: usize, limits: &Limits, html: &mut String)
                 "Concurrent control groups: the other endpoints at the time of each fault",
                 limits,
             ),
+            events::listed(
+                test,
+                "drill_reach",
+                "Detectors affected by the drills",
+                limits,
+            ),
+            events::listed(
+                test,
+                "drill_controls",
+                "Concurrent control groups: the other detectors during each drill",
+                limits,
+            ),
             events::resilience(test, limits),
         ],
     );

@@ -315,6 +315,29 @@ fn every_id_is_explained_with_rule_inputs_window_and_what_would_falsify_it() {
     ] {
         assert!(text.contains(part), "{part:?} is not in {text}");
     }
+    let mut run = run;
+    run.tests[0].analysis.extend([
+        (
+            "drill_reach".to_owned(),
+            json!([{ "fault": "drill-dies", "detector": "a", "faulted": true, "bad_before": 0.0, "bad_during": 0.8 }]),
+        ),
+        (
+            "drill_controls".to_owned(),
+            json!([{
+                "fault": "drill-dies", "detectors": 2, "requests": 400, "bad_before": 0.05, "bad_during": 0.05,
+                "spared": "", "requests_beyond_control": 160.0, "id": "smoke.drill.drill-dies.radius",
+            }]),
+        ),
+    ]);
+    let drill = explain::explain(&run, "smoke.drill.drill-dies.radius").expect("a control group");
+    let text = drill.to_string();
+    for part in [
+        "1 detector affected by the fault",
+        "control group: 2 detectors, 400 calls, bad before 5.00 %, meanwhile 5.00 %",
+        "a: bad before 0 %, during 80.0 %",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in {text}");
+    }
     let error = explain::explain(&run, "R-17")
         .expect_err("no such id")
         .to_string();

@@ -230,8 +230,7 @@ impl<T: Fn(Duration, Stage)> Conductor<'_, T> {
         }
         self.say(Stage::Recovering);
         let stable = Duration::from_millis(drill.steady_state.for_ms);
-        let last =
-            judge::end_of_faults(drill) + Duration::from_millis(drill.recover.within_ms) + stable;
+        let last = drill.end_of_faults() + Duration::from_millis(drill.recover.within_ms) + stable;
         while judge::recovered(drill, &self.seen, self.begun.elapsed()).is_none()
             && self.begun.elapsed() < last
         {
@@ -287,6 +286,7 @@ impl<T: Fn(Duration, Stage)> Conductor<'_, T> {
                 Seen::LeftOut => self.seen.probes_left_out += 1,
                 Seen::OwnLimit(limit) => *self.seen.own_limits.entry(limit).or_default() += 1,
                 Seen::Look(look) => self.seen.note_look(look),
+                Seen::Calls(calls) => self.seen.calls.push(calls),
                 Seen::Breaker(breaker) => {
                     let (detector, state) = (breaker.detector.clone(), breaker.state.clone());
                     self.seen.breakers.push(breaker);

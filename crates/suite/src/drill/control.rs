@@ -1,5 +1,6 @@
 //! The calls a drill makes to the orchestrator and its metrics.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::ProbeConfig;
+use super::observe::Calls;
+use crate::metrics_text::samples;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -93,17 +96,17 @@ impl Caller {
         ))
     }
 
-    /// Returns every detector with the state of its breaker.
+    /// Reads the orchestrator's metrics.
     ///
     /// # Errors
-    /// The orchestrator's metrics cannot be read.
-    pub async fn breakers(&self, orchestrator: &str) -> Result<Vec<(String, String)>, BoxError> {
+    /// They cannot be read.
+    pub async fn metrics(&self, orchestrator: &str) -> Result<String, BoxError> {
         let request = json_request(Method::GET, orchestrator, "/metrics", Bytes::new())?;
         let (status, text) = self.call(request).await?;
         if !status.is_success() {
             return Err(format!("{orchestrator}/metrics answered {status}").into());
         }
-        Ok(breaker_states(&String::from_utf8_lossy(&text)))
+        Ok(String::from_utf8_lossy(&text).into_owned())
     }
 }
 
@@ -141,21 +144,59 @@ fn json_request(
 }
 
 /// Detector and state of every `circuit_breaker_state{…} 1`.
-fn breaker_states(metrics: &str) -> Vec<(String, String)> {
-    let label = |line: &str, name: &str| {
-        let (_, rest) = line.split_once(&format!("{name}=\""))?;
-        rest.split_once('"').map(|(value, _)| value.to_owned())
-    };
-    metrics
-        .lines()
-        .filter(|line| line.starts_with("circuit_breaker_state{") && line.ends_with("} 1"))
-        .filter_map(|line| Some((label(line, "detector")?, label(line, "state")?)))
+pub fn breaker_states(metrics: &str) -> Vec<(String, String)> {
+    samples(metrics)
+        .filter(|it| it.name == "circuit_breaker_state" && it.value > 0.5)
+        .filter_map(|it| {
+            let label = |name| it.label(name).map(Cow::into_owned);
+            Some((label("detector")?, label("state")?))
+        })
         .collect()
+}
+
+/// The calls of each detector in requests so far. Calls that were skipped because they were not needed do not count.
+pub fn detector_calls(metrics: &str) -> IndexMap<String, Calls> {
+    let mut found: IndexMap<String, Calls> = IndexMap::new();
+    for it in samples(metrics).filter(|it| it.name == "detector_latency_ms_count") {
+        let (Some(detector), Some(status)) = (it.label("detector"), it.label("status")) else {
+            continue;
+        };
+        let calls = found.entry(detector.into_owned()).or_default();
+        let count = it.value.max(0.0) as u64;
+        match &*status {
+            "skipped" => {}
+            "success" => calls.made += count,
+            _ => {
+                calls.made += count;
+                calls.failed += count;
+            }
+        }
+    }
+    found
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn calls_that_failed_or_were_not_tried_count_and_unneeded_ones_do_not() {
+        let text = "detector_latency_ms_count{detector=\"a\",status=\"success\"} 7\n\
+                    detector_latency_ms_count{detector=\"a\",status=\"timeout\"} 2\n\
+                    detector_latency_ms_count{detector=\"a\",status=\"unavailable\"} 1\n\
+                    detector_latency_ms_count{detector=\"a\",status=\"skipped\"} 5\n\
+                    detector_latency_ms_sum{detector=\"a\",status=\"success\"} 99\n\
+                    detector_latency_ms_count{detector=\"b\",status=\"success\"} 0\n";
+        let found = detector_calls(text);
+        assert_eq!(
+            found["a"],
+            Calls {
+                made: 10,
+                failed: 3
+            }
+        );
+        assert_eq!(found["b"], Calls::default());
+    }
 
     #[test]
     fn a_limit_of_our_own_is_found_behind_its_consequences() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::observe::{Measured, Observations};
+use super::reach::Reach;
 use super::{Bounds, Drill, Opens};
 
 /// How a drill ended.
@@ -39,6 +40,8 @@ pub struct Outcome {
     pub time_to_recover_s: Option<f64>,
     /// Probes from the first fault until recovery without a response.
     pub unanswered: usize,
+    /// The detectors that the faults affected, with their concurrent control group.
+    pub reach: Option<Reach>,
     /// The requirements that were not met, one per line.
     pub broken: Vec<String>,
 }
@@ -76,7 +79,7 @@ pub fn recovered(drill: &Drill, seen: &Observations, now: Duration) -> Option<Du
     {
         return None;
     }
-    let faults_end = end_of_faults(drill);
+    let faults_end = drill.end_of_faults();
     let last_move = seen
         .breakers
         .iter()
@@ -108,22 +111,13 @@ fn opened_by_faults<'a>(drill: &Drill, seen: &'a Observations) -> Vec<&'a str> {
             chosen.any(|chosen| chosen == "all" || chosen == name)
         }
     };
-    let spell = drill.injection()..=end_of_faults(drill);
+    let spell = drill.injection()..=drill.end_of_faults();
     seen.breakers
         .iter()
         .filter(|breaker| breaker.state == "open" && spell.contains(&breaker.at))
         .map(|breaker| breaker.detector.as_str())
         .filter(|name| faulted(name))
         .collect()
-}
-
-pub fn end_of_faults(drill: &Drill) -> Duration {
-    drill
-        .spells()
-        .iter()
-        .map(|spell| spell.end)
-        .max()
-        .unwrap_or_default()
 }
 
 fn holds(bounds: &Bounds, measured: &Measured) -> bool {
@@ -149,6 +143,7 @@ pub fn judge(
             time_to_detect_s: None,
             time_to_recover_s: None,
             unanswered: 0,
+            reach: None,
             broken: unsteady,
         };
     }
@@ -158,7 +153,7 @@ pub fn judge(
     let during = seen.measure(stretch.clone());
     let detected = detected(drill, seen, begin);
     let after_detection =
-        detected.and_then(|took| seen.measure(begin + took..end_of_faults(drill)));
+        detected.and_then(|took| seen.measure(begin + took..drill.end_of_faults()));
     let mut broken = match &during {
         Some(measured) => drill.during.broken_by(measured),
         None => vec!["no probe was sent during the faults".to_owned()],
@@ -183,12 +178,14 @@ pub fn judge(
             .map(|probe| (probe.sent + probe.took - begin).as_secs_f64())
             .reduce(f64::min),
         time_to_detect_s: detected.map(|at| at.as_secs_f64()),
-        time_to_recover_s: recovery.map(|at| at.saturating_sub(end_of_faults(drill)).as_secs_f64()),
+        time_to_recover_s: recovery
+            .map(|at| at.saturating_sub(drill.end_of_faults()).as_secs_f64()),
         unanswered: seen
             .probes
             .iter()
             .filter(|probe| stretch.contains(&probe.sent) && !probe.answered())
             .count(),
+        reach: Reach::of(drill, seen),
         broken,
     }
 }
@@ -232,7 +229,7 @@ fn late(drill: &Drill, detected: Option<Duration>, recovery: Option<Duration>) -
         }
     }
     let within = Duration::from_millis(drill.recover.within_ms);
-    if recovery.is_none_or(|at| at > end_of_faults(drill) + within) {
+    if recovery.is_none_or(|at| at > drill.end_of_faults() + within) {
         broken.push(format!(
             "not recovered within {:.1} s",
             within.as_secs_f64()
@@ -287,6 +284,9 @@ impl fmt::Display for Outcome {
             }
         }
         writeln!(f, "unanswered: {}", self.unanswered)?;
+        if let Some(reach) = &self.reach {
+            writeln!(f, "{reach}")?;
+        }
         for line in &self.broken {
             writeln!(f, "  BROKEN  {line}")?;
         }

@@ -45,6 +45,29 @@ pub struct BreakerSeen {
     pub state: String,
 }
 
+/// The calls of a detector in requests so far, by the orchestrator's metrics.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallsSeen {
+    pub at: Duration,
+    pub detector: String,
+    pub calls: Calls,
+}
+
+/// Calls of a detector in requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Calls {
+    pub made: u64,
+    /// Those that failed, were late, or were not tried because the detector was unavailable.
+    pub failed: u64,
+}
+
+impl Calls {
+    /// 0 without calls.
+    pub fn failed_percent(self) -> f64 {
+        100.0 * self.failed as f64 / self.made.max(1) as f64
+    }
+}
+
 /// An action of the drill.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Event {
@@ -79,6 +102,9 @@ impl Event {
 pub struct Observations {
     pub probes: Vec<Probe>,
     pub breakers: Vec<BreakerSeen>,
+    /// A reading for each change of a counter. The journal has their differences, in the outcome.
+    #[serde(skip)]
+    pub calls: Vec<CallsSeen>,
     /// Faults as they were injected and reverted.
     pub events: Vec<Event>,
     /// Probes not sent because too many were in flight; without them the measurements are too good.

@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use super::Drill;
-use super::control::{Caller, Target, own_limit};
-use super::observe::{BreakerSeen, Probe};
+use super::control::{Caller, Target, breaker_states, detector_calls, own_limit};
+use super::observe::{BreakerSeen, Calls, CallsSeen, Probe};
 
 /// Maximum number of probes in flight; further ones are skipped and counted.
 const PROBES_UNDER_WAY: usize = 64;
@@ -25,6 +25,7 @@ pub(super) enum Seen {
     /// A probe was not sent because of this machine, for this reason.
     OwnLimit(&'static str),
     Breaker(BreakerSeen),
+    Calls(CallsSeen),
     /// The breakers were polled; with an error if that failed.
     Look(Result<(), String>),
 }
@@ -80,16 +81,28 @@ impl Watch {
     pub async fn look(self, sender: mpsc::Sender<Seen>, stop: Shutdown) {
         let mut tick = ticks(LOOK);
         let mut last: IndexMap<String, String> = IndexMap::new();
+        let mut last_calls: IndexMap<String, Calls> = IndexMap::new();
         while stop.run_until_cancelled(tick.tick()).await.is_some() {
-            let states = match self.caller.breakers(&self.target.orchestrator).await {
-                Ok(states) => states,
+            let metrics = match self.caller.metrics(&self.target.orchestrator).await {
+                Ok(metrics) => metrics,
                 Err(error) => {
                     drop(sender.send(Seen::Look(Err(error.to_string()))).await);
                     continue;
                 }
             };
             drop(sender.send(Seen::Look(Ok(()))).await);
-            for (detector, state) in states {
+            for (detector, calls) in detector_calls(&metrics) {
+                if last_calls.insert(detector.clone(), calls) == Some(calls) {
+                    continue;
+                }
+                let seen = CallsSeen {
+                    at: self.begun.elapsed(),
+                    detector,
+                    calls,
+                };
+                drop(sender.send(Seen::Calls(seen)).await);
+            }
+            for (detector, state) in breaker_states(&metrics) {
                 let was = last.insert(detector.clone(), state.clone());
                 if was.as_ref() == Some(&state) || (was.is_none() && state == "closed") {
                     continue;

@@ -1,6 +1,7 @@
 //! The reach of a fault: the affected endpoints, and the share of its probes that still succeeded (N-07).
 
-use analysis::fault::{self, Exposure, Hit, Meanwhile};
+use analysis::blast_radius::BlastRadius;
+use analysis::fault::{self, Exposure};
 use analysis::proportion::Count;
 use report::record::{Endpoint, EndpointSecond, Second, TestRecord, route};
 use serde_json::{Value, json};
@@ -14,54 +15,25 @@ const LEVEL: f64 = 0.05;
 /// Litmus' weight of a fault without a weight.
 const WEIGHT: f64 = 10.0;
 
-/// An endpoint that a fault affected.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Affected {
-    before: Count,
-    during: Count,
-    /// Compared with itself before the fault.
-    hit: Hit,
-    /// Compared with the control group.
-    beyond: Option<Hit>,
-}
-
-/// The other endpoints at the time of the fault, all together.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Control {
-    endpoints: usize,
-    shares: Meanwhile,
-}
-
 /// The blast radius of one fault.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Radius {
-    pub affected: Vec<Affected>,
-    /// Endpoints that got worse, but no more than the control group did.
-    spared: Vec<String>,
-    /// `None` where every endpoint got worse.
-    control: Option<Control>,
-    /// Endpoints with requests before and during the fault.
-    watched: usize,
-}
+pub(super) struct Radius(BlastRadius);
 
 impl Radius {
     pub fn names(&self) -> String {
-        let names: Vec<&str> = self
-            .affected
-            .iter()
-            .map(|it| it.hit.name.as_str())
-            .collect();
+        let affected = self.0.affected.iter();
+        let names: Vec<&str> = affected.map(|it| it.hit.name.as_str()).collect();
         names.join(", ")
     }
 
     /// The affected share of the endpoints; `None` if none can be judged.
     pub fn share(&self) -> Option<f64> {
-        (self.watched > 0).then(|| self.affected.len() as f64 / self.watched as f64)
+        self.0.share()
     }
 
     /// One entry for each affected endpoint.
     pub fn shown<'a>(&'a self, fault: &'a str) -> impl Iterator<Item = Value> + 'a {
-        self.affected.iter().map(move |it| {
+        self.0.affected.iter().map(move |it| {
             json!({
                 "fault": fault,
                 "endpoint": it.hit.name,
@@ -79,25 +51,17 @@ impl Radius {
 
     /// The concurrent control group of a fault with its receipt's id; `None` where no endpoint could be judged.
     pub fn control(&self, id: &str, fault: &str) -> Option<Value> {
-        let shares = self.control.map(|control| control.shares);
-        // Of each affected endpoint what its own share before and the rise of the control group do not explain.
-        let beyond = shares.map(|shares| {
-            let rise = shares.during.share() - shares.before.share();
-            let excess = |it: &Affected| {
-                let expected = (it.before.share() + rise) * it.during.trials as f64;
-                (it.during.hits as f64 - expected).max(0.0)
-            };
-            self.affected.iter().map(excess).sum::<f64>()
-        });
-        (self.watched > 0).then(|| {
+        let control = self.0.control;
+        let shares = control.map(|control| control.shares);
+        (self.0.watched > 0).then(|| {
             json!({
                 "fault": fault,
-                "endpoints": self.control.map_or(0, |control| control.endpoints),
+                "endpoints": control.map_or(0, |control| control.members),
                 "requests": shares.map(|shares| shares.during.trials),
                 "bad_before": shares.map(|shares| shares.before.share()),
                 "bad_during": shares.map(|shares| shares.during.share()),
-                "spared": self.spared.join(", "),
-                "requests_beyond_control": beyond,
+                "spared": self.0.spared.join(", "),
+                "requests_beyond_control": self.0.requests_beyond_control(),
                 "id": id,
             })
         })
@@ -141,53 +105,7 @@ pub(super) fn radius(
         })
         .collect();
     // Only an endpoint without requests is rejected, and there is none.
-    let hits = fault::blast_radius(&exposures, LEVEL).unwrap_or_default();
-    let (worse, others): (Vec<_>, Vec<_>) = hits
-        .into_iter()
-        .zip(&exposures)
-        .partition(|(hit, it)| hit.is_hit && it.exposed.share() > 1.0 - GOOD_SHARE);
-    let others: Vec<&Exposure<'_>> = others.into_iter().map(|(_, it)| it).collect();
-    let control = control(&others);
-    let suspects: Vec<Exposure<'_>> = worse.iter().map(|(_, it)| **it).collect();
-    let beyond = control.and_then(|it| fault::beyond_control(&suspects, &it.shares, LEVEL).ok());
-    let beyond = beyond.map_or_else(
-        || vec![None; suspects.len()],
-        |hits| hits.into_iter().map(Some).collect(),
-    );
-    let mut radius = Radius {
-        control,
-        watched: names.len(),
-        ..Radius::default()
-    };
-    for ((hit, it), beyond) in worse.into_iter().zip(beyond) {
-        if beyond.as_ref().is_some_and(|beyond| !beyond.is_hit) {
-            radius.spared.push(hit.name);
-            continue;
-        }
-        radius.affected.push(Affected {
-            before: it.control,
-            during: it.exposed,
-            hit,
-            beyond,
-        });
-    }
-    radius
-}
-
-fn control(others: &[&Exposure<'_>]) -> Option<Control> {
-    let sum = |of: fn(&Exposure<'_>) -> Count| {
-        let counts = others.iter().map(|it| of(it));
-        counts.fold(Count::new(0, 0), |sum, it| {
-            Count::new(sum.hits + it.hits, sum.trials + it.trials)
-        })
-    };
-    (!others.is_empty()).then(|| Control {
-        endpoints: others.len(),
-        shares: Meanwhile {
-            before: sum(|it| it.control),
-            during: sum(|it| it.exposed),
-        },
-    })
+    Radius(BlastRadius::of(&exposures, GOOD_SHARE, LEVEL).unwrap_or_default())
 }
 
 fn name(endpoint: &Endpoint) -> String {

@@ -157,11 +157,103 @@ fn judgement(
 /// Adds the results of the drills to the record.
 pub fn write_into(drilled: &[Drilled], record: &mut TestRecord) {
     let mut shown = json!({});
+    let (mut affected, mut controls) = (Vec::new(), Vec::new());
     for one in drilled {
-        shown[one.name.as_str()] = one.journal["outcome"].clone();
+        let outcome = &one.journal["outcome"];
+        shown[one.name.as_str()] = outcome.clone();
+        affected.extend(reached(&one.name, &outcome["reach"]));
+        controls.extend(control(&one.judgement.id, &one.name, &outcome["reach"]));
         record.judgements.push(one.judgement.clone());
+    }
+    let lists = [("drill_reach", affected), ("drill_controls", controls)];
+    for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+        record.analysis.insert(name.to_owned(), Value::Array(list));
     }
     if !drilled.is_empty() {
         record.analysis.insert("drill".to_owned(), shown);
+    }
+}
+
+/// One entry for each detector that a drill affected.
+fn reached(drill: &str, reach: &Value) -> Vec<Value> {
+    let affected = reach["affected"].as_array().into_iter().flatten();
+    let entry = |it: &Value| {
+        json!({
+            "fault": drill,
+            "detector": it["detector"],
+            "faulted": it["faulted"],
+            "bad_before": failed_share(&it["before"]),
+            "bad_during": failed_share(&it["during"]),
+            "difference_from": it["difference"][0],
+            "difference_to": it["difference"][1],
+            "adjusted_p_value": it["adjusted_p_value"],
+            "beyond_control_from": it["beyond_control"][0],
+            "beyond_control_to": it["beyond_control"][1],
+        })
+    };
+    affected.map(entry).collect()
+}
+
+/// The concurrent control group of a drill, with the id of its receipt.
+fn control(judgement: &str, drill: &str, reach: &Value) -> Option<Value> {
+    let control = &reach["control"];
+    let spared: Vec<&str> = reach["spared"]
+        .as_array()?
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    Some(json!({
+        "fault": drill,
+        "detectors": control["detectors"].as_u64().unwrap_or(0),
+        "requests": control["during"]["made"],
+        "bad_before": failed_share(&control["before"]),
+        "bad_during": failed_share(&control["during"]),
+        "spared": spared.join(", "),
+        "requests_beyond_control": reach["calls_beyond_control"],
+        "id": format!("{judgement}.radius"),
+    }))
+}
+
+/// `None` without calls.
+fn failed_share(calls: &Value) -> Option<f64> {
+    let made = calls["made"].as_f64().filter(|made| *made > 0.0)?;
+    Some(calls["failed"].as_f64()? / made)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drill_has_its_detectors_and_its_control_group_in_the_record() {
+        let calls = |made, failed| json!({ "made": made, "failed": failed });
+        let reach = json!({
+            "affected": [{
+                "detector": "a", "faulted": true, "before": calls(100, 0), "during": calls(200, 160),
+                "difference": [0.7, 0.9], "adjusted_p_value": 1e-9, "beyond_control": null,
+            }],
+            "spared": ["b"],
+            "control": { "detectors": 2, "before": calls(200, 10), "during": calls(400, 20) },
+            "calls_beyond_control": 160.0,
+        });
+        let affected = reached("dies", &reach);
+        assert_eq!(affected.len(), 1);
+        assert_eq!(affected[0]["bad_during"], 0.8);
+        assert_eq!(affected[0]["beyond_control_from"], Value::Null);
+        let found = control("t.drill.dies", "dies", &reach).expect("a control group");
+        assert_eq!(found["id"], "t.drill.dies.radius");
+        assert_eq!(
+            (&found["bad_before"], &found["requests"]),
+            (&json!(0.05), &json!(400))
+        );
+        // A drill that was not steady has none.
+        assert_eq!(control("t.drill.dies", "dies", &Value::Null), None);
+        let alone =
+            json!({ "affected": [], "spared": [], "control": null, "calls_beyond_control": null });
+        let found = control("t.drill.dies", "dies", &alone).expect("no control group");
+        assert_eq!(
+            (&found["detectors"], &found["requests"]),
+            (&json!(0), &Value::Null)
+        );
     }
 }
