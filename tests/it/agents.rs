@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::binary::Ended;
-use crate::collect::{Member, Namespaces, OneMachine, PATIENCE, Place, SCRIPT, Target, at, kept};
+use crate::collect::{SCRIPT, kept};
+use crate::places::{Member, Namespaces, OneMachine, PATIENCE, Place, Target, at};
 
 const TOKEN: &str = "a-token-of-the-test";
 /// The place of the process that starts the run.

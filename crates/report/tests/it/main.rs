@@ -7,3 +7,4 @@ mod exports;
 mod page;
 mod receipts;
 mod schema;
+mod views;
