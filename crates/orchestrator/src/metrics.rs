@@ -1,22 +1,21 @@
 //! The metrics. Names and labels are part of the contract; a metric's help is its definition.
 
 mod forget;
+mod labels;
+mod make;
 
-use std::collections::HashSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use detector_api::orchestrate::{DetectorStatus, Priority, ProcessingMode};
-use foldhash::fast::RandomState;
 use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry,
+    GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
 };
 use resilience::breaker::{State, Transition};
 use service_runtime::process::Process;
 
-/// The label value for all values beyond the limit.
-const OTHER: &str = "other";
+use self::labels::Labels;
+use self::make::Make;
 
 const LATENCY_MS: [f64; 18] = [
     1.0, 2.5, 5.0, 10.0, 20.0, 35.0, 50.0, 75.0, 100.0, 150.0, 250.0, 500.0, 750.0, 1_000.0,
@@ -483,107 +482,6 @@ impl DetectorMetrics {
 
 pub fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
-}
-
-/// Label values that clients choose, up to a limit.
-struct Labels {
-    known: RwLock<HashSet<Arc<str>, RandomState>>,
-    limit: usize,
-    other: Arc<str>,
-}
-
-impl Labels {
-    fn new(limit: usize) -> Self {
-        Self {
-            known: RwLock::default(),
-            limit,
-            other: OTHER.into(),
-        }
-    }
-
-    fn bounded(&self, value: &str) -> Arc<str> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = known.get(value) {
-            return found.clone();
-        }
-        drop(known);
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= self.limit {
-            return self.other.clone();
-        }
-        let value: Arc<str> = value.into();
-        known.insert(value.clone());
-        value
-    }
-}
-
-struct Make {
-    registry: Registry,
-}
-
-impl Make {
-    fn keep<T>(&self, metric: T) -> Result<T, prometheus::Error>
-    where
-        T: prometheus::core::Collector + Clone + 'static,
-    {
-        self.registry.register(Box::new(metric.clone()))?;
-        Ok(metric)
-    }
-
-    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
-        self.keep(IntCounter::new(name, help)?)
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
-        self.keep(IntGauge::new(name, help)?)
-    }
-
-    fn counters(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> Result<IntCounterVec, prometheus::Error> {
-        self.keep(IntCounterVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn int_gauges(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> Result<IntGaugeVec, prometheus::Error> {
-        self.keep(IntGaugeVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn gauges(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> Result<GaugeVec, prometheus::Error> {
-        self.keep(GaugeVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn histogram(
-        &self,
-        name: &str,
-        help: &str,
-        buckets: &[f64],
-    ) -> Result<Histogram, prometheus::Error> {
-        let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
-        self.keep(Histogram::with_opts(options)?)
-    }
-
-    fn histograms(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> Result<HistogramVec, prometheus::Error> {
-        let options = HistogramOpts::new(name, help).buckets(LATENCY_MS.to_vec());
-        self.keep(HistogramVec::new(options, labels)?)
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use std::time::Duration;
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use tokio::time::Instant;
 
-use super::{Metrics, OTHER};
+use super::Metrics;
+use super::labels::OTHER;
 
 /// The time after which every call to a removed detector has ended: longer than any request.
 const LONGEST_CALL: Duration = Duration::from_secs(900);
