@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::connection::{Access, ConnectTimings, Connection};
 use super::exchange::{Marks, Wire, exchange};
 use super::failure::{Failure, OwnLimit};
+use super::header_order::place_of;
 use super::http2::{Broken, Head, Session};
 use super::network::Network;
 use super::origin::Origin;
@@ -49,7 +50,7 @@ pub type Headers = Rc<Vec<(String, String)>>;
 pub struct Request {
     pub method: Method,
     pub url: Url,
-    /// In the order in which they are sent, without `Host` and `Content-Length`.
+    /// In the order in which they are sent ([`crate::header_order`]), without `Host` and `Content-Length`.
     pub headers: Headers,
     /// Sent instead of an `Authorization` header of the script.
     pub authorization: Option<String>,
@@ -275,7 +276,8 @@ impl Client {
         head.extend_from_slice(b" HTTP/1.1\r\nHost: ");
         head.extend_from_slice(host.as_bytes());
         head.extend_from_slice(b"\r\n");
-        for (name, value) in request.sent_headers() {
+        let mut headers = request.sent_headers().peekable();
+        if let Some((name, value)) = headers.next_if(|(name, _)| *name == "User-Agent") {
             push_header(&mut head, name, value);
         }
         if let Some(length) = request.announced_bytes() {
@@ -284,11 +286,14 @@ impl Client {
         if request.is_chunked() {
             push_header(&mut head, "Transfer-Encoding", "chunked");
         }
-        if let Some(authorization) = proxy.and_then(|proxy| proxy.authorization.as_deref()) {
-            push_header(&mut head, "Proxy-Authorization", authorization);
+        for (name, value) in headers {
+            push_header(&mut head, name, value);
         }
         if self.network().config().closes_connections {
             push_header(&mut head, "Connection", "close");
+        }
+        if let Some(authorization) = proxy.and_then(|proxy| proxy.authorization.as_deref()) {
+            push_header(&mut head, "Proxy-Authorization", authorization);
         }
         head.extend_from_slice(b"\r\n");
         if request.is_chunked() {
@@ -323,20 +328,23 @@ impl Request {
         }
     }
 
+    /// The headers that are sent, in their order.
     pub fn sent_headers(&self) -> impl Iterator<Item = (&str, &str)> {
         let own = self.authorization.as_deref();
-        let given = self
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .filter(move |(name, value)| match *name {
-                "Authorization" => own.is_none(),
-                "User-Agent" => !value.is_empty(),
-                // Go's client writes its own.
-                "Transfer-Encoding" | "Trailer" => false,
-                _ => true,
-            });
-        given.chain(own.map(|value| ("Authorization", value)))
+        let shown = move |name: &str, value: &str| match name {
+            "Authorization" => own.is_none(),
+            "User-Agent" => !value.is_empty(),
+            // Go's client writes its own.
+            "Transfer-Encoding" | "Trailer" => false,
+            _ => true,
+        };
+        let place = own.map_or(0, |_| place_of(&self.headers, "Authorization"));
+        let (before, after) = self.headers.split_at(place);
+        let own = own.map(|value| ("Authorization", value));
+        pairs(before)
+            .filter(move |(name, value)| shown(name, value))
+            .chain(own)
+            .chain(pairs(after).filter(move |(name, value)| shown(name, value)))
     }
 
     /// The content length, if it is sent: for an empty body only with methods that usually have a body.
@@ -361,6 +369,12 @@ enum Again {
     Here,
     /// Another one: this one is closing.
     Elsewhere,
+}
+
+fn pairs(headers: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
 fn push_header(head: &mut Vec<u8>, name: &str, value: &str) {

@@ -21,6 +21,7 @@ mod exchange;
 pub mod expected;
 pub mod failure;
 mod frames;
+pub mod header_order;
 mod http2;
 pub mod local_ips;
 pub mod network;

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::client::Client;
 use super::connection::{ConnectTimings, Connection, Stream};
+use super::header_order;
 use super::origin::Origin;
 use super::reply::Reply;
 use super::url::Url;
@@ -31,7 +32,8 @@ const DEFLATE: &str = "permessage-deflate; server_no_context_takeover; client_no
 /// The request to the server.
 pub struct Opening {
     pub url: Url,
-    /// The script's headers, including `User-Agent`, `Cookie` and `Sec-WebSocket-Protocol`.
+    /// The script's headers, including `User-Agent`, `Cookie` and `Sec-WebSocket-Protocol`, in the order in which they are
+    /// sent ([`header_order`]).
     pub headers: Vec<(String, String)>,
     pub host: Option<String>,
     pub compresses: bool,
@@ -126,19 +128,22 @@ async fn try_open(client: &Client, opening: Opening) -> Result<Link, Refusal> {
 fn head(opening: &Opening, key: &str) -> Vec<u8> {
     let host = opening.host.as_deref().unwrap_or(&opening.url.authority);
     let mut text = format!("GET {} HTTP/1.1\r\nHost: {host}\r\n", opening.url.target);
-    let mut line = |name: &str, value: &str| {
+    let mut headers = opening.headers.clone();
+    let extensions = opening
+        .compresses
+        .then_some(("Sec-WebSocket-Extensions", DEFLATE));
+    let own = [
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Key", key),
+        ("Sec-WebSocket-Version", "13"),
+    ];
+    for (name, value) in own.into_iter().chain(extensions) {
+        header_order::set(&mut headers, name.to_owned(), value.to_owned());
+    }
+    for (name, value) in headers {
         let value = value.replace(['\r', '\n'], " ");
         text.push_str(&format!("{name}: {value}\r\n"));
-    };
-    for (name, value) in &opening.headers {
-        line(name, value);
-    }
-    line("Upgrade", "websocket");
-    line("Connection", "Upgrade");
-    line("Sec-WebSocket-Key", key);
-    line("Sec-WebSocket-Version", "13");
-    if opening.compresses {
-        line("Sec-WebSocket-Extensions", DEFLATE);
     }
     text.push_str("\r\n");
     text.into_bytes()

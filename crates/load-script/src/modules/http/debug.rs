@@ -84,12 +84,15 @@ fn head(request: &Request) -> String {
         "{} {} HTTP/1.1\r\nHost: {host}\r\n",
         request.method, request.url.target
     );
-    for (name, value) in request.sent_headers() {
-        text.push_str(&format!("{name}: {value}\r\n"));
+    let mut headers = request.sent_headers().peekable();
+    let mut line = |name: &str, value: &str| text.push_str(&format!("{name}: {value}\r\n"));
+    if let Some((name, value)) = headers.next_if(|(name, _)| *name == "User-Agent") {
+        line(name, value);
     }
     if let Some(length) = request.announced_bytes() {
-        text.push_str(&format!("Content-Length: {length}\r\n"));
+        line("Content-Length", &length.to_string());
     }
+    headers.for_each(|(name, value)| line(name, value));
     // k6 shows a header that Go would add by default, though it is not sent.
     text.push_str("Accept-Encoding: gzip\r\n");
     text

@@ -8,6 +8,7 @@ use http_client::client::{Exchanged, Headers, Method, Request};
 use http_client::coding;
 use http_client::cookies::Cookie;
 use http_client::failure::Failure;
+use http_client::header_order;
 use http_client::reply::{Reply, Timings};
 use http_client::url::{Url, UrlError, quoted};
 use load_engine::Ending;
@@ -300,7 +301,7 @@ impl Agent {
             // The script's own header comes first.
             match headers.iter_mut().find(|(name, _)| name == "Cookie") {
                 Some((_, own)) => *own = format!("{own}; {}", line.join("; ")),
-                None => headers.push(("Cookie".to_owned(), line.join("; "))),
+                None => header_order::set(headers, "Cookie".to_owned(), line.join("; ")),
             }
         }
         headers

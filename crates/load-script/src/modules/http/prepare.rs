@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use http_client::client::{Headers, Method};
 use http_client::coding;
+use http_client::header_order;
 use http_client::reply::canonical;
 use http_client::url::{Url, UrlError, quoted};
 use load_engine::log::Level;
@@ -46,7 +47,7 @@ pub(super) struct Prepared {
     pub(super) url: Result<Url, UrlError>,
     /// The name that replaces the URL in tags.
     pub(super) name: Option<String>,
-    /// The headers as sent, in canonical form, without `Host`, `Content-Length` and `Cookie`.
+    /// The headers in the order in which they are sent, in canonical form, without `Host`, `Content-Length` and `Cookie`.
     pub(super) headers: Headers,
     pub(super) host: Option<String>,
     pub(super) body: Body,
@@ -71,7 +72,14 @@ pub(super) fn url_template<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
             name.push_str("${}");
         }
     }
-    let clean = Url::parse(&url).map_or_else(|_| url.clone(), |parsed| parsed.clean_of(&url));
+    let clean = match Url::parse(&url) {
+        Ok(parsed) => parsed.clean_of(&url),
+        Err(error) if error.code_of_sending().is_some() => url.clone(),
+        Err(error) => {
+            let why = format!("invalid URL: parse {}: {error}", quoted(&url));
+            return Err(plain(why));
+        }
+    };
     let texts = [
         (c"name", name.clone()),
         (c"url", url.clone()),
@@ -348,17 +356,14 @@ impl Prepared {
                         vu.logger.log(Level::Warn, &message, &[]);
                     }
                 }
-                _ => match headers.iter_mut().find(|(known, _)| *known == name) {
-                    Some(known) => known.1 = value,
-                    None => headers.push((name, value)),
-                },
+                _ => header_order::set(&mut headers, name, value),
             }
         }
         let has = |headers: &[(String, String)], name: &str| {
             headers.iter().any(|(known, _)| known == name)
         };
         if !has(&headers, "User-Agent") {
-            headers.insert(0, ("User-Agent".to_owned(), agent.to_owned()));
+            header_order::set(&mut headers, "User-Agent".to_owned(), agent.to_owned());
         }
         if let Some(kind) = self
             .body
@@ -366,7 +371,7 @@ impl Prepared {
             .take()
             .filter(|_| !has(&headers, "Content-Type"))
         {
-            headers.push(("Content-Type".to_owned(), kind));
+            header_order::set(&mut headers, "Content-Type".to_owned(), kind);
         }
         self.headers = Rc::new(headers);
     }

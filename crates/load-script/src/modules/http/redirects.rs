@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use http_client::client::{Headers, Request};
 use http_client::failure::Failure;
+use http_client::header_order;
 use http_client::reply::Reply;
 use http_client::url::{Url, quoted};
 
@@ -93,7 +94,7 @@ impl Hop {
         if let Some(referer) = &self.referer
             && !headers.iter().any(|(name, _)| name == "Referer")
         {
-            headers.push(("Referer".to_owned(), referer.clone()));
+            header_order::set(&mut headers, "Referer".to_owned(), referer.clone());
         }
         Rc::new(headers)
     }
@@ -112,7 +113,7 @@ mod tests {
     fn check(first: &str, from: &str, to: &str, expected: &[&str]) {
         let [first, from, to] = [first, from, to].map(|text| Url::parse(text).expect("a URL"));
         let hop = Hop::default().next(&first, &from, &to, 302);
-        let headers = ["Authorization", "X-Own", "Content-Type"]
+        let headers = ["Authorization", "Content-Type", "X-Own"]
             .map(|name| (name.to_owned(), "v".to_owned()));
         let sent = hop.headers(&Rc::new(headers.to_vec()));
         let names: Vec<&str> = sent.iter().map(|(name, _)| name.as_str()).collect();
@@ -126,15 +127,15 @@ mod tests {
             first,
             first,
             "http://a.test/2",
-            &["Authorization", "X-Own", "Referer"],
+            &["Authorization", "Referer", "X-Own"],
         );
         check(
             first,
             first,
             "http://sub.a.test/2",
-            &["Authorization", "X-Own", "Referer"],
+            &["Authorization", "Referer", "X-Own"],
         );
-        check(first, first, "http://b.test/", &["X-Own", "Referer"]);
+        check(first, first, "http://b.test/", &["Referer", "X-Own"]);
         check(
             first,
             "https://a.test/1",

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use base64::Engine as _;
 use http_client::cookies::{Cookie, Jar};
+use http_client::header_order;
 use http_client::reply::{Reply, canonical};
 use http_client::upgrade::Opening;
 use http_client::url::Url;
@@ -82,7 +83,7 @@ impl Params {
             if name == "Host" {
                 host = Some(value.clone());
             } else {
-                headers.push((name, value.clone()));
+                header_order::set(&mut headers, name, value.clone());
             }
         }
         let has = |headers: &[(String, String)], name: &str| {
@@ -91,17 +92,19 @@ impl Params {
         if !has(&headers, "User-Agent") {
             let agent = vu.run.options().user_agent.clone();
             let agent = agent.unwrap_or_else(|| crate::USER_AGENT.to_owned());
-            headers.push(("User-Agent".to_owned(), agent));
+            header_order::set(&mut headers, "User-Agent".to_owned(), agent);
         }
         if let Some((user, password)) = url.credentials()
             && !has(&headers, "Authorization")
         {
             let token =
                 base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
-            headers.push(("Authorization".to_owned(), format!("Basic {token}")));
+            let basic = format!("Basic {token}");
+            header_order::set(&mut headers, "Authorization".to_owned(), basic);
         }
         if !protocols.is_empty() {
-            headers.push(("Sec-WebSocket-Protocol".to_owned(), protocols.join(", ")));
+            let name = "Sec-WebSocket-Protocol".to_owned();
+            header_order::set(&mut headers, name, protocols.join(", "));
         }
         let cookies: Vec<String> = self
             .jar
@@ -109,8 +112,8 @@ impl Params {
             .into_iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
-        if !cookies.is_empty() {
-            headers.push(("Cookie".to_owned(), cookies.join("; ")));
+        if !cookies.is_empty() && !has(&headers, "Cookie") {
+            header_order::set(&mut headers, "Cookie".to_owned(), cookies.join("; "));
         }
         Opening {
             url,
