@@ -2,12 +2,13 @@
 
 use script_engine::convert;
 use script_engine::module;
+use script_engine::property::{Visible, define};
 use script_engine::throw::{Throw, plain};
-use script_engine::{Ctx, Value};
+use script_engine::{Ctx, Exception, Value};
 use script_formats::literals;
 use script_formats::many;
 use script_formats::shifts::Shifts;
-use script_formats::twice;
+use script_formats::twice::{self, Clash, ErrorKind};
 use script_formats::typescript::strip_types;
 
 use crate::script::Script;
@@ -15,6 +16,9 @@ use crate::source::{self, Kind, Syntax};
 
 /// The text that k6 puts before that of a CommonJS module.
 const K6S_WRAPPER: &str = "(function(module, exports){";
+
+/// The text before that of a JSON document, which makes it a module.
+const BEFORE_JSON: &str = "export default ";
 
 /// The code of a module, in a realm.
 pub(crate) enum Code<'js> {
@@ -36,8 +40,21 @@ pub(crate) fn compile<'js>(
 ) -> Result<Code<'js>, Throw> {
     // Editors put a byte order mark before the text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let module = Unit {
+        name,
+        text,
+        is_module: true,
+        before: "",
+    };
     match source::kind(name, text) {
-        Kind::Json => compile_module(ctx, script, name, &format!("export default {text};")),
+        Kind::Json => {
+            let compiled = compile_module(ctx, script, name, &format!("{BEFORE_JSON}{text};"));
+            let document = Unit {
+                before: BEFORE_JSON,
+                ..module
+            };
+            compiled.map_err(|throw| syntax_error(ctx, document, throw))
+        }
         Kind::Code { syntax, has_types } => {
             let compile = |text: &str| compile_code(ctx, script, name, text, syntax);
             if has_types {
@@ -48,10 +65,13 @@ pub(crate) fn compile<'js>(
                 let _ = ctx.catch();
                 let stripped = strip_types(text);
                 let stripped = stripped.map_err(|error| plain(format!("{name}: {error}")))?;
-                return compile(&stripped)
-                    .map_err(|throw| syntax_error(ctx, name, &stripped, throw));
+                let module = Unit {
+                    text: &stripped,
+                    ..module
+                };
+                return compile(&stripped).map_err(|throw| syntax_error(ctx, module, throw));
             }
-            compile(text).map_err(|throw| syntax_error(ctx, name, text, throw))
+            compile(text).map_err(|throw| syntax_error(ctx, module, throw))
         }
     }
 }
@@ -64,29 +84,19 @@ fn compile_code<'js>(
     syntax: Syntax,
 ) -> Result<Code<'js>, Throw> {
     let is_module = syntax == Syntax::Module;
+    let module = Unit {
+        name,
+        text,
+        is_module,
+        before: "",
+    };
     let own_names: &[&str] = if is_module {
         &[]
     } else {
         &source::NAMES_OF_COMMON
     };
-    let other = twice::check(text, is_module, own_names).map_err(|clash| {
-        let place = clash.at.map(|at| twice::place(text, at));
-        // k6 counts the text that it puts before the first line of a CommonJS module.
-        let before = |line| {
-            if is_module || line > 1 {
-                0
-            } else {
-                K6S_WRAPPER.len()
-            }
-        };
-        let place =
-            place.map(|(line, column)| format!(" at {name}:{line}:{}", column + before(line)));
-        plain(format!(
-            "SyntaxError: {}{}",
-            clash.said,
-            place.unwrap_or_default()
-        ))
-    })?;
+    let other = twice::check(text, is_module, own_names);
+    let other = other.map_err(|clash| clash_error(ctx, module, &clash))?;
     let text = other.as_deref().unwrap_or(text);
     match syntax {
         Syntax::Module => {
@@ -95,6 +105,54 @@ fn compile_code<'js>(
         }
         Syntax::Common => compile_common(ctx, script, name, text),
     }
+}
+
+/// A module that is compiled.
+#[derive(Clone, Copy)]
+struct Unit<'a> {
+    name: &'a str,
+    text: &'a str,
+    is_module: bool,
+    /// The text that is put before it in its first line.
+    before: &'a str,
+}
+
+/// The error about a name that is declared twice.
+fn clash_error(ctx: &Ctx<'_>, module: Unit<'_>, clash: &Clash) -> Throw {
+    let Unit {
+        name,
+        text,
+        is_module,
+        ..
+    } = module;
+    let place = clash.at.map_or_else(String::new, |at| {
+        let (line, column) = twice::place(text, at);
+        // k6 counts the text that it puts before the first line of a CommonJS module.
+        let before = match is_module || line > 1 {
+            true => 0,
+            false => K6S_WRAPPER.len(),
+        };
+        format!(" at {name}:{line}:{}", column + before)
+    });
+    let Clash { error, said, .. } = clash;
+    match error {
+        ErrorKind::Syntax => plain(format!("SyntaxError: {said}{place}")),
+        ErrorKind::Type => thrown_at(ctx, said, &place),
+    }
+}
+
+/// A `TypeError` with a stack of this one place.
+fn thrown_at(ctx: &Ctx<'_>, said: &str, place: &str) -> Throw {
+    let _ = Exception::throw_type(ctx, said);
+    let error = ctx.catch();
+    let stack = convert::string(
+        ctx,
+        &format!("TypeError: {said}\n\t{}\n", place.trim_start()),
+    );
+    if let (Some(object), Ok(stack)) = (error.as_object(), stack) {
+        let _ = define(object, c"stack", stack, Visible::No);
+    }
+    Throw::Engine(ctx.throw(error))
 }
 
 /// The text of a module in the form in which it is compiled.
@@ -217,7 +275,10 @@ fn compile_common<'js>(
 }
 
 /// k6 puts the place in the file before the message; the engine puts it in the stack.
-fn syntax_error(ctx: &Ctx<'_>, name: &str, text: &str, throw: Throw) -> Throw {
+fn syntax_error(ctx: &Ctx<'_>, module: Unit<'_>, throw: Throw) -> Throw {
+    let Unit {
+        name, text, before, ..
+    } = module;
     if !matches!(throw, Throw::Engine(_)) || !ctx.has_exception() {
         return throw;
     }
@@ -235,8 +296,9 @@ fn syntax_error(ctx: &Ctx<'_>, name: &str, text: &str, throw: Throw) -> Throw {
     let place = first.and_then(|line| {
         let mut numbers = line.trim_end_matches(')').rsplit(':');
         let (column, line) = (numbers.next()?, numbers.next()?);
-        let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-        (is_number(column) && is_number(line)).then(|| format!("Line {line}:{column} "))
+        let (line, column): (usize, usize) = (line.parse().ok()?, column.parse().ok()?);
+        let shift = if line == 1 { before.len() } else { 0 };
+        Some(format!("Line {line}:{} ", column.saturating_sub(shift)))
     });
     let token = message
         .strip_prefix("unexpected token in expression: '")
@@ -250,6 +312,8 @@ fn syntax_error(ctx: &Ctx<'_>, name: &str, text: &str, throw: Throw) -> Throw {
         ));
     }
     let message = match token {
+        // It is put behind a JSON document.
+        Some(";") if !before.is_empty() => "Unexpected end of input".to_owned(),
         Some(token) => format!("Unexpected token {token}"),
         None if message == "duplicate label name" => {
             format!(

@@ -5,6 +5,7 @@
 
 mod compile;
 mod dependencies;
+mod functions;
 mod loading;
 mod modules;
 mod network;

@@ -33,9 +33,7 @@ pub(crate) fn instantiate<'js>(
         return Err(refusal);
     }
     if vu.script.is_sealed() {
-        return Err(plain(format!(
-            "the module \"{name}\" was not previously resolved during initialization (__VU==0)"
-        )));
+        return Err(plain(SourceError::Late(name.to_owned()).to_string()));
     }
     let text = text_of(vu, name)?;
     read_map(vu, name, &text)?;
@@ -105,26 +103,34 @@ fn missing_export(ctx: &Ctx<'_>, vu: &VuState, throw: Throw) -> Throw {
     let message = error
         .as_object()
         .and_then(|object| object.get::<_, String>("message").ok());
-    let parts = message.as_deref().and_then(|message| {
-        let rest = message.strip_prefix("Could not find export '")?;
-        rest.strip_suffix('\'')?.split_once("' in module '")
-    });
-    let Some((export, module)) = parts else {
+    let quoted = |message: &str, begin: &str, end: &str| {
+        let rest = message.strip_prefix(begin)?.strip_suffix(end)?;
+        let (export, module) = rest.split_once("' in module '")?;
+        Some((export.to_owned(), module.to_owned()))
+    };
+    let message = message.unwrap_or_default();
+    if let Some((export, module)) = quoted(&message, "export '", "' is ambiguous") {
+        let module = vu.script.specifier(&module);
+        let text = format!(
+            "The requested module \"{module}\" contains conflicting star exports for name \"{export}\""
+        );
+        return Throw::Engine(Exception::throw_syntax(ctx, &text));
+    }
+    let Some((export, module)) = quoted(&message, "Could not find export '", "'") else {
         return Throw::Engine(ctx.throw(error.clone()));
     };
     // The engine cuts long names.
     let whole =
-        (module.len() >= NAME_IN_MESSAGES).then(|| vu.script.module_lacking(module, export));
-    let whole = whole.flatten();
-    let module = whole.as_deref().unwrap_or(module);
+        (module.len() >= NAME_IN_MESSAGES).then(|| vu.script.module_lacking(&module, &export));
+    let module = whole.flatten().unwrap_or(module);
     if let Some(common) = vu
         .script
-        .common_source(module)
+        .common_source(&module)
         .filter(|_| !vu.script.is_sealed())
     {
-        vu.script.note_absent(&common, export);
+        vu.script.note_absent(&common, &export);
     }
-    let module = vu.script.specifier(module);
+    let module = vu.script.specifier(&module);
     let text =
         format!("The requested module \"{module}\" does not provide an export named \"{export}\"");
     Throw::Engine(Exception::throw_syntax(ctx, &text))

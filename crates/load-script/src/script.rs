@@ -16,6 +16,7 @@ use script_formats::imports;
 use script_formats::shifts::Shifts;
 use script_formats::source_map::SourceMap;
 
+use crate::functions::FunctionTexts;
 use crate::network;
 use crate::secrets::Secrets;
 use crate::source::{self, SourceError};
@@ -29,9 +30,9 @@ const CODE_AFTER: usize = 250;
 /// The origin of a script, and its surroundings.
 #[derive(Debug, Clone, Default)]
 pub struct Source {
-    /// The full path, also for a script that was read from standard input (`<directory>/-`).
+    /// The full path. A script from elsewhere has one, too, with the folder of the files that it opens.
     pub path: PathBuf,
-    /// The URL of a script from the network; its imports are relative to it.
+    /// The URL of a script that is not a file: its address in the network, or [`Source::STANDARD_INPUT`].
     pub url: Option<String>,
     /// The text, if it was not read from `path`.
     pub text: Option<String>,
@@ -49,6 +50,17 @@ pub struct Source {
     pub keeps_builtins_apart: bool,
     /// Settings of the system besides `environment`.
     pub system: System,
+}
+
+impl Source {
+    /// The URL of a script from the standard input, as k6 shows it.
+    pub const STANDARD_INPUT: &str = source::STANDARD_INPUT;
+
+    /// The URL of the script.
+    pub fn url(&self) -> String {
+        let url = self.url.clone();
+        url.unwrap_or_else(|| source::url_of(&self.path))
+    }
 }
 
 /// A compiled module.
@@ -80,6 +92,7 @@ pub(crate) struct Script {
     maps: RwLock<HashMap<String, SourceMap>>,
     /// The insertions into the text of modules before they were compiled.
     shifts: RwLock<HashMap<String, Shifts>>,
+    functions: FunctionTexts,
     files: RwLock<HashMap<PathBuf, Arc<[u8]>>>,
     /// Modules and files that the first init code could not load: later init code gets the same error.
     refusals: RwLock<HashMap<String, String>>,
@@ -108,7 +121,7 @@ pub(crate) struct Script {
 
 impl Script {
     pub(crate) fn new(source: Source) -> Self {
-        let entry = source.url.unwrap_or_else(|| source::url_of(&source.path));
+        let entry = source.url();
         let directory = source
             .path
             .parent()
@@ -134,6 +147,7 @@ impl Script {
             modules: RwLock::default(),
             maps: RwLock::default(),
             shifts: RwLock::default(),
+            functions: FunctionTexts::default(),
             files: RwLock::default(),
             refusals: RwLock::default(),
             absent: RwLock::default(),
@@ -229,9 +243,18 @@ impl Script {
         !self.has_own_literals.load(Ordering::Acquire)
     }
 
-    /// The full name of the module that `base` imports as `name`.
+    /// The full name of the module that `base` imports as `name`. Modules that a script from the standard input imports
+    /// are relative to the working directory.
+    fn full_name(&self, base: &str, name: &str) -> Result<String, SourceError> {
+        if base == source::STANDARD_INPUT {
+            return source::resolve(&source::url_of(&self.directory.join("-")), name);
+        }
+        source::resolve(base, name)
+    }
+
+    /// The full name of the module that `base` imports as `name`, which is stored with it.
     pub(crate) fn resolve(&self, base: &str, name: &str) -> Result<String, SourceError> {
-        let resolved = source::resolve(base, name)?;
+        let resolved = self.full_name(base, name)?;
         if !self.is_sealed() && resolved != name {
             let mut specifiers = self
                 .specifiers
@@ -242,6 +265,19 @@ impl Script {
                 .or_insert_with(|| name.to_owned());
         }
         Ok(resolved)
+    }
+
+    /// The same for code that loads the module. Only the first init code can load new ones.
+    pub(crate) fn resolve_to_load(&self, base: &str, name: &str) -> Result<String, SourceError> {
+        let resolved = self.resolve(base, name)?;
+        let is_late = self.is_sealed()
+            && resolved.contains("://")
+            && self.bytecode(&resolved).is_none()
+            && self.refusal(&resolved).is_none();
+        match is_late {
+            true => Err(SourceError::Late(name.to_owned())),
+            false => Ok(resolved),
+        }
     }
 
     /// Stores the reason why a module or file could not be loaded.
@@ -325,7 +361,7 @@ impl Script {
                 .unwrap_or_default();
             drop(texts);
             let passed_on = imports.stars.iter().rev();
-            let passed_on = passed_on.filter_map(|one| source::resolve(&name, one).ok());
+            let passed_on = passed_on.filter_map(|one| self.full_name(&name, one).ok());
             unseen.extend(passed_on.filter(|one| seen.insert(one.clone())));
         }
         None
@@ -353,7 +389,7 @@ impl Script {
         }
         let imports = imports::read(text).unwrap_or_default();
         let modules = imports.defaults.iter();
-        let modules = modules.filter_map(|one| source::resolve(importer, one).ok());
+        let modules = modules.filter_map(|one| self.full_name(importer, one).ok());
         let mut absent = self.absent.write().unwrap_or_else(PoisonError::into_inner);
         for module in modules {
             absent
@@ -406,6 +442,19 @@ impl Script {
             before: before[start..].to_owned(),
             after: after.chars().take(CODE_AFTER).collect(),
         })
+    }
+
+    /// The text of the function at this place in the code of a module.
+    pub(crate) fn function_text(&self, name: &str, line: u32, column: u32) -> Option<String> {
+        // In the first line, the engine counts the columns of functions from zero, except for the first one.
+        let column = column + u32::from(line == 1 && column > 1);
+        let column = self.unshifted(name, line, column);
+        let functions = self.functions.of(name, || {
+            let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+            texts.get(name).cloned()
+        })?;
+        let place = source::byte_at(functions.text(), line, column)?;
+        functions.at(place).map(str::to_owned)
     }
 
     /// Records an insertion into a module's text.

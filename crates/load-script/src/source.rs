@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use http_client::url::Url;
+use load_engine::system_errors::in_words;
 
 /// Errors of loading a module; the texts are k6's.
 #[derive(Debug, thiserror::Error)]
@@ -25,8 +26,11 @@ pub(crate) enum SourceError {
          If you're running k6 using the Docker image make sure you have mounted the local directory (-v /local/path/:/inside/docker/path) containing your script and modules so that they're accessible by k6 from inside of the container, see https://grafana.com/docs/k6/latest/using-k6/modules/#use-modules-with-docker."
     )]
     Missing(String),
+    /// A module that the first init code did not load.
+    #[error("the module \"{0}\" was not previously resolved during initialization (__VU==0)")]
+    Late(String),
     /// A file that cannot be read.
-    #[error("cannot read {path}: {cause}")]
+    #[error("cannot read {path}: {}", in_words(.cause))]
     Read {
         /// Its path.
         path: String,
@@ -152,6 +156,9 @@ pub(crate) fn may_export(text: &str, export: &str) -> bool {
     });
     names.any(|name| name == export)
 }
+
+/// The full name of a script from the standard input. Its folder is the working directory.
+pub(crate) const STANDARD_INPUT: &str = "file:///-";
 
 /// The names that a CommonJS module has besides the globals.
 pub(crate) const NAMES_OF_COMMON: [&str; 2] = ["module", "exports"];

@@ -16,6 +16,9 @@ use called::Called;
 const NO_OBJECT: &str = "Cannot convert undefined or null to object";
 /// Something that is undefined was called.
 const UNDEFINED: &str = "Value is not an object: undefined";
+/// Names that only CommonJS modules have.
+const NO_EXPORTS: &str = "exports is not defined";
+const NO_MODULE: &str = "module is not defined";
 const NO_NUMBER: &str = "Cannot convert a BigInt value to a number";
 
 /// Messages with a fixed counterpart, independent of the script. If one of them is the end of another, the longer
@@ -183,6 +186,8 @@ const OTHERS: &[&str] = &[
     "not a Date object",
     "invalid length",
     "invalid offset",
+    NO_EXPORTS,
+    NO_MODULE,
 ];
 const STARTS: &[&str] = &[
     "cannot read property '",
@@ -305,6 +310,12 @@ fn of_code<'a>(message: &str, code: impl FnOnce() -> &'a Code) -> Option<String>
     Some(match message {
         "not a function" => not_callable(code())?,
         NO_OBJECT => "Value is not object coercible".to_owned(),
+        NO_EXPORTS | NO_MODULE => {
+            let name = message.split(' ').next().unwrap_or_default();
+            format!(
+                "you are trying to access identifier \"{name}\", this likely is due to mixing ECMAScript Modules (ESM) and CommonJS syntax. This isn't supported in the JavaScript standard, please use only one or the other"
+            )
+        }
         "object is not extensible" => {
             let name = assigned(&code().after)?.to_owned();
             format!("Cannot add property {name}, object is not extensible")
@@ -375,14 +386,21 @@ fn is_part_of_name(c: char) -> bool {
 
 /// The name of the member in the first assignment to one.
 fn assigned(code: &str) -> Option<&str> {
-    let marks = code.match_indices('=');
-    let mut names =
-        marks.map(|(at, _)| code[..at].trim_end_matches(|c: char| " +-*/%&|^?<>".contains(c)));
-    let before = names.next()?;
+    let mut marks = code.match_indices('=').map(|(at, _)| at);
+    let at = marks.find(|at| is_assignment(&code[..*at], &code[at + 1..]))?;
+    let before = code[..at].trim_end_matches(|c: char| " +-*/%&|^?<>".contains(c));
     let start = before.rfind(|c: char| !is_part_of_name(c))?;
     before[start..]
         .strip_prefix('.')
         .filter(|name| !name.is_empty())
+}
+
+/// Whether the `=` between two pieces of code is part of an assignment, not of an arrow or a comparison.
+fn is_assignment(before: &str, after: &str) -> bool {
+    let is_comparison = before.ends_with(['=', '!'])
+        || before.ends_with('<') && !before.ends_with("<<")
+        || before.ends_with('>') && !before.ends_with(">>");
+    !after.starts_with(['=', '>']) && !is_comparison
 }
 
 /// The name of the last member in the operand of `delete`, which begins with the code.
@@ -555,7 +573,7 @@ mod tests {
             ),
             (
                 "no setter for property",
-                "f.a = 1",
+                "(x) => { if (x >= 1) f.a = 1",
                 "Cannot assign to read only property 'a'",
             ),
             (

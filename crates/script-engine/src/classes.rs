@@ -8,6 +8,8 @@ use std::rc::Rc;
 use foldhash::fast::FixedState;
 use rquickjs::qjs;
 
+use super::function_text;
+
 /// The identities of the classes of one runtime by Rust type.
 pub(crate) type Ids = RefCell<HashMap<TypeId, qjs::JSClassID, FixedState>>;
 
@@ -19,6 +21,8 @@ pub(crate) struct Classes {
     pub(crate) stack_getter: Cell<Option<qjs::JSValue>>,
     /// The same for `JSON.parse`.
     pub(crate) json_parse: Cell<Option<qjs::JSValue>>,
+    /// The same for `Function.prototype.toString`.
+    pub(crate) function_text: Cell<Option<function_text::Engines>>,
 }
 
 impl Classes {
@@ -29,6 +33,7 @@ impl Classes {
             realm: RefCell::default(),
             stack_getter: Cell::default(),
             json_parse: Cell::default(),
+            function_text: Cell::default(),
         }
     }
 

@@ -4,8 +4,11 @@ use rquickjs::{Array, ArrayBuffer, Ctx, FromJs, Object, Value, qjs};
 
 use super::throw::{Outcome, Throw};
 
-/// `String(value)`; lone surrogates become replacement characters.
+/// `String(value)`; lone surrogates become replacement characters. A symbol is its description, as for functions of k6.
 pub fn to_text(value: &Value<'_>) -> Result<String, Throw> {
+    if let Some(symbol) = value.as_symbol() {
+        return Ok(symbol.description()?.get().unwrap_or_default());
+    }
     let ctx = value.ctx().as_raw().as_ptr();
     let mut length: usize = 0;
     // SAFETY: the realm and the value are alive; the text is copied before it is freed.
@@ -386,13 +389,16 @@ pub fn function<'js>(value: &Value<'js>) -> Option<rquickjs::Function<'js>> {
     rquickjs::Function::from_js(value.ctx(), value.clone()).ok()
 }
 
+/// From here on, k6's engine stores whole numbers as floating-point ones.
+const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// The Go name of a value's type, which k6's messages contain.
 pub fn go_type(value: &Value<'_>) -> &'static str {
     if value.is_undefined() || value.is_null() {
         return "<nil>";
     }
     match value.as_number() {
-        Some(number) if number.fract() == 0.0 => "int64",
+        Some(number) if number.fract() == 0.0 && number.abs() < MOST_EXACT => "int64",
         Some(_) => "float64",
         None if value.is_string() || value.is_symbol() => "string",
         None if value.is_bool() => "bool",

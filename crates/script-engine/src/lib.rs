@@ -14,6 +14,7 @@ pub mod convert;
 mod data;
 pub mod exception;
 pub mod fiber;
+pub mod function_text;
 pub mod host;
 pub mod isolate;
 pub mod json;

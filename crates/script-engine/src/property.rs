@@ -36,6 +36,12 @@ pub fn define_constant<'js>(
     define_with(object, name, value, qjs::JS_PROP_ENUMERABLE)
 }
 
+/// Sets the `length` of a function: the number of its parameters.
+pub fn define_length(function: &Object<'_>, length: i32) -> rquickjs::Result<()> {
+    let length = Value::new_int(function.ctx().clone(), length);
+    define_with(function, c"length", length, qjs::JS_PROP_CONFIGURABLE)
+}
+
 fn define_with<'js>(
     object: &Object<'js>,
     name: &CStr,

@@ -4,6 +4,7 @@
 //! Text in, values out: nothing here uses a script engine, a clock or a network.
 
 pub mod csv;
+pub mod functions;
 pub mod gjson;
 pub mod go_json;
 pub mod html;

@@ -23,9 +23,18 @@ use crate::parsed::with_any_tree;
 /// The reason why a script cannot be compiled, in k6's words.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Clash {
+    pub error: ErrorKind,
     pub said: String,
     /// The byte offset of the error, if k6 reports it.
     pub at: Option<usize>,
+}
+
+/// The class of the error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    Syntax,
+    /// k6 notices it only when it evaluates the module.
+    Type,
 }
 
 /// Checks a script for names that are declared twice. Returns the text to compile, if it differs; `names` are those
@@ -90,9 +99,6 @@ fn rename(text: &str, replaced: &[Replaced]) -> Option<String> {
     }
     String::from_utf8(bytes).ok().map(|text| text + &exports)
 }
-
-/// The offset at which k6's engine reports a function, from the beginning of its name.
-const PLACE_OF_FUNCTION: u32 = 1;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -179,7 +185,8 @@ impl Bound {
 impl Checker {
     fn note(&mut self, said: String, at: Option<u32>) {
         let at = at.map(|at| at as usize);
-        self.clash.get_or_insert(Clash { said, at });
+        let error = ErrorKind::Syntax;
+        self.clash.get_or_insert(Clash { error, said, at });
     }
 
     fn twice(&mut self, name: &str, at: u32) {
@@ -220,6 +227,30 @@ impl Checker {
             self.variables_behind_imports(program, &taken);
         }
         self.scope(&program.body.iter().collect::<Vec<_>>(), kind, &taken);
+        if is_module {
+            self.functions_like_imports(program, &taken);
+        }
+    }
+
+    /// A function with the name of an import is assigned to it, and imports are constants.
+    fn functions_like_imports(&mut self, program: &Program<'_>, imported: &HashSet<String>) {
+        for statement in &program.body {
+            let Some(Declared::Function(function, _)) = Declared::of(statement) else {
+                continue;
+            };
+            let id = function.id.as_ref();
+            let Some(id) = id.filter(|id| imported.contains(id.name.as_str())) else {
+                continue;
+            };
+            if !is_plain(function) {
+                self.twice(&id.name, id.span.end);
+            }
+            self.clash.get_or_insert(Clash {
+                error: ErrorKind::Type,
+                said: "Assignment to constant variable.".to_owned(),
+                at: Some(statement.span().start as usize),
+            });
+        }
     }
 
     /// A `var` with the name of an import is not visible to any code, since the name means the import.
@@ -270,8 +301,8 @@ impl Checker {
                     if kind == Kind::Function && !is_plain(function) =>
                 {
                     let names = function.id.iter();
-                    let place = |id: &BindingIdentifier<'_>| id.span.start + PLACE_OF_FUNCTION;
-                    names.map(|id| (id.name.to_string(), place(id))).collect()
+                    // k6's engine reports a function at the end of its name.
+                    names.map(|id| (id.name.to_string(), id.span.end)).collect()
                 }
                 _ => Vec::new(),
             };
@@ -311,7 +342,7 @@ impl Checker {
                 let is_new = scope.functions.insert(name.clone(), at).is_none();
                 let may_be_twice = scope.kind != Kind::Block && *round_is_plain;
                 if !is_new && !may_be_twice {
-                    self.twice(&name, at + PLACE_OF_FUNCTION);
+                    self.twice(&name, id.span.end);
                 }
                 let before = last.insert(name, (id.span, *export));
                 if let (Some((name, export)), Kind::Module) = (before, scope.kind) {
@@ -564,35 +595,4 @@ impl<'a> Visit<'a> for Checker {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn replaced_functions_get_another_name_of_the_same_length() {
-        let text = "export default function f() { return a; }\nfunction f() {}\nfunction longer() {}\nfunction longer() {}\nf();";
-        let renamed = check(text, true, &[])
-            .expect("no clash")
-            .expect("another text");
-        let expected = "               function b() { return a; }\nfunction f() {}\nfunction longea() {}\nfunction longer() {}\nf();\nexport { f as default };";
-        assert_eq!(renamed, expected);
-        assert_eq!(check("function f() {}", true, &[]), Ok(None));
-        let of_function = "export default () => { function f() {} function f() {} };";
-        assert_eq!(check(of_function, true, &[]), Ok(None));
-    }
-
-    #[test]
-    fn places_are_counted_as_k6_counts_them() {
-        let text = "const a = 'é';\nconst é = 1, é = 2;";
-        let clash = check(text, true, &[]).expect_err("it is declared twice");
-        assert_eq!(clash.said, "Identifier 'é' has already been declared");
-        assert_eq!(place(text, clash.at.expect("a place")), (2, 15));
-    }
-
-    #[test]
-    fn a_common_module_has_names_of_its_own() {
-        let names = ["module", "exports"];
-        assert!(check("let exports;", false, &names).is_err());
-        assert_eq!(check("var exports; let require;", false, &names), Ok(None));
-        assert_eq!(check("{ let exports; }", false, &names), Ok(None));
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ use script_engine::calls::{apply, construct, pass_on};
 use script_engine::convert;
 use script_engine::isolate;
 use script_engine::native::{Call, Native, Shape, function};
-use script_engine::property::{Visible, define};
+use script_engine::property::{Visible, define, define_length};
 use script_engine::throw::{Outcome, Throw};
 use script_engine::{Ctx, Object, Value};
 use script_formats::many::FUNCTIONS;
@@ -41,14 +41,20 @@ pub(crate) fn all<'js>(ctx: &Ctx<'js>) -> Result<Vec<Value<'js>>, Throw> {
 pub(super) fn install(globals: &Object<'_>) -> Result<(), Throw> {
     let function: Object<'_> = globals.get("Function")?;
     let prototype: Object<'_> = function.get("prototype")?;
-    replace(&prototype, c"apply", function_apply)?;
+    replace(&prototype, c"apply", function_apply, 2)?;
     let reflect: Object<'_> = globals.get("Reflect")?;
-    replace(&reflect, c"apply", reflect_apply)?;
-    replace(&reflect, c"construct", reflect_construct)
+    replace(&reflect, c"apply", reflect_apply, 3)?;
+    replace(&reflect, c"construct", reflect_construct, 2)
 }
 
-fn replace<N: Native>(object: &Object<'_>, name: &CStr, native: N) -> Result<(), Throw> {
+fn replace<N: Native>(
+    object: &Object<'_>,
+    name: &CStr,
+    native: N,
+    length: i32,
+) -> Result<(), Throw> {
     let made = function(object.ctx(), native, name, Shape::Function)?;
+    define_length(&made, length)?;
     Ok(define(object, name, made.into_value(), Visible::No)?)
 }
 

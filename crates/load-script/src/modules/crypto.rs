@@ -107,6 +107,7 @@ fn hasher_of<'a>(this: &'a Value<'_>) -> Result<&'a RefCell<Hasher>, Throw> {
 
 fn random<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let size = convert::to_number(&call.arg(0))?;
+    let size = if size.is_finite() { size } else { 0.0 };
     let _held = isolate::charge(call.ctx, size.max(0.0) as usize)?;
     convert::array_buffer(call.ctx, random_bytes(size as i64).map_err(failed)?)
 }

@@ -7,10 +7,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use load_engine::{Activation, Iteration};
 use load_metrics::Tags;
 use script_engine::convert;
+use script_engine::exception;
 use script_engine::native::{Call, Shape, accessor, function, getter, method};
 use script_engine::property::{Visible, define, define_constant};
 use script_engine::throw::{Outcome, Throw, plain};
-use script_engine::{Ctx, Object};
+use script_engine::{Ctx, Object, Value};
 
 use super::tags;
 use crate::vu::state::{Caller, Phase};
@@ -227,21 +228,26 @@ fn vu_iteration_scenario<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 fn abort<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let said = match call.given(0) {
-        Some(reason) => format!("test aborted: {}", convert::to_text(&reason)?),
-        None => "test aborted".to_owned(),
-    };
+    let said = with_reason("test aborted", &call.arg(0));
     Err(call.vu().abort(call.ctx, said))
+}
+
+/// The text with the reason that a script gives, if it does.
+fn with_reason(said: &str, reason: &Value<'_>) -> String {
+    match reason.is_undefined() {
+        true => said.to_owned(),
+        false => format!("{said}: {}", exception::headline(reason)),
+    }
 }
 
 fn fail<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let vu = call.vu();
+    if vu.is_init() {
+        return Err(plain("execution.test.fail() called outside of VU context"));
+    }
     vu.run.mark_failed();
-    let said = match call.given(0) {
-        Some(message) => format!("test marked as failed: {}", convert::to_text(&message)?),
-        None => "test marked as failed".to_owned(),
-    };
-    vu.logger.error(&said);
+    vu.logger
+        .error(&with_reason("test marked as failed", &call.arg(0)));
     Ok(call.undefined())
 }
 

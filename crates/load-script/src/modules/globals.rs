@@ -11,7 +11,7 @@ use script_engine::raise::raise;
 use script_engine::throw::{Outcome, Throw, plain};
 use script_engine::{Ctx, Object, Value};
 
-use super::{calls, collation, dates, json, text, timers, webcrypto};
+use super::{calls, collation, dates, functions, json, text, timers, webcrypto};
 use crate::source;
 use crate::vu::state::{Caller, VuState};
 
@@ -71,6 +71,7 @@ pub(crate) fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
     collation::install(&globals)?;
     calls::install(&globals)?;
     json::install(ctx)?;
+    functions::install(ctx)?;
     let math: Object<'_> = globals.get("Math")?;
     let random = function(ctx, random, c"random", Shape::Function)?;
     define(&math, c"random", random.into_value(), Visible::No)?;

@@ -4,19 +4,23 @@ use script_engine::convert;
 use script_engine::exception;
 use script_engine::json;
 use script_engine::native::{Call, Shape, function};
+use script_engine::property::define_length;
 use script_engine::throw::{Outcome, Throw};
 use script_engine::{Ctx, Exception, Object};
 use script_formats::go_json;
 
 pub(super) fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
-    json::replace_parse(ctx, function(ctx, parse, c"parse", Shape::Function)?)
+    let own = function(ctx, parse, c"parse", Shape::Function)?;
+    define_length(&own, 2)?;
+    json::replace_parse(ctx, own)
 }
 
 /// `JSON.parse(text, reviver)`
 fn parse<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let ctx = call.ctx;
     let mut text = call.arg(0);
-    if !text.is_string() {
+    // The engine refuses a symbol.
+    if !text.is_string() && !text.is_symbol() {
         text = convert::string(ctx, &convert::to_text(&text)?)?;
     }
     let parsed = json::parse(ctx, &text, &call.arg(1));

@@ -10,6 +10,7 @@ mod dates;
 mod encoding;
 mod execution;
 mod files;
+mod functions;
 pub(crate) mod globals;
 mod grpc;
 mod html;

@@ -25,7 +25,7 @@ pub(super) fn require<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     };
     let name = vu
         .script
-        .resolve(&base, &call.text(0)?)
+        .resolve_to_load(&base, &call.text(0)?)
         .map_err(|error| plain(error.to_string()))?;
     if let Some(known) = vu.required.borrow().get(&name) {
         return Ok(known.clone().restore(call.ctx)?);

@@ -16,7 +16,7 @@ impl Host for VuState {
         if literals::owner(name).is_some() || name == many::MODULE {
             return Ok(name.to_owned());
         }
-        let resolved = self.script.resolve(base, name);
+        let resolved = self.script.resolve_to_load(base, name);
         resolved.map_err(|error| plain(error.to_string()))
     }
 

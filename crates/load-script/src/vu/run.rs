@@ -174,8 +174,7 @@ pub(crate) fn init<'js>(ctx: &Ctx<'js>, state: &VuState) -> Result<Object<'js>, 
         Code::Common(main) => {
             let exports = modules::require::evaluate(ctx, entry, &main);
             let exports = exports.map_err(|throw| outlived(ctx, state, throw.into()))?;
-            let exports = exports.into_object();
-            return exports.ok_or_else(|| plain("no exported functions in script").into());
+            return exported_object(exports);
         }
     };
     let (module, promise) = loading::evaluate(state, main)?;
@@ -190,6 +189,20 @@ pub(crate) fn init<'js>(ctx: &Ctx<'js>, state: &VuState) -> Result<Object<'js>, 
         });
     }
     Ok(module.namespace(ctx)?)
+}
+
+/// The exports of a CommonJS script, which may be any value.
+fn exported_object(exports: Value<'_>) -> Result<Object<'_>, Failed> {
+    if exports.is_null() {
+        let why = "CommonJS's exports must not be null";
+        return Err(Failed::Rejected(why.to_owned()));
+    }
+    if exports.is_undefined() {
+        let why = "Cannot convert undefined or null to object";
+        return Err(Throw::Type(why.to_owned()).into());
+    }
+    let exports = exports.into_object();
+    exports.ok_or_else(|| Failed::Rejected("no exported functions in script".to_owned()))
 }
 
 /// The exported options as JSON, and the names of the exported functions.
@@ -357,6 +370,19 @@ fn uncaught(reason: &Value<'_>) -> Failed {
         "Uncaught (in promise) {}",
         exception::describe(reason)
     ))
+}
+
+/// An export of any kind, if there is one with that name.
+pub(super) fn export<'js>(
+    ctx: &Ctx<'js>,
+    exports: Exports,
+    name: &str,
+) -> Result<Option<Value<'js>>, Throw> {
+    let exports = restore(ctx, exports)?;
+    match exports.contains_key(name)? {
+        true => Ok(Some(exports.get(name)?)),
+        false => Ok(None),
+    }
 }
 
 pub(super) fn exported<'js>(

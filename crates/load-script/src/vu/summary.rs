@@ -7,7 +7,7 @@ use script_engine::raise::raise;
 use script_engine::throw::Throw;
 use script_engine::{Ctx, Value};
 
-use super::run::{Exports, Failed, Returned, exported, outlived, settle};
+use super::run::{Exports, Failed, Returned, export, outlived, settle};
 use super::state::VuState;
 
 /// The argument as the function left it, or the reason why that is no longer JSON.
@@ -31,8 +31,12 @@ pub(crate) fn summary(
         call,
         left,
     } = summing;
-    let Some(function) = exported(ctx, exports, "handleSummary")? else {
+    let Some(exported) = export(ctx, exports, "handleSummary")? else {
         return Ok(Ok(None));
+    };
+    let Some(function) = convert::function(&exported) else {
+        let why = "exported identifier handleSummary must be a function";
+        return Ok(Err(why.to_owned()));
     };
     let data = convert::from_json_value(ctx, &call.data)?;
     if let Some(object) = data.as_object()
