@@ -1,4 +1,4 @@
-// differs in console: here objects are instances of their classes, functions show neither source nor number of arguments, and members that init code may not read throw only when they are read
+// differs in console: here objects are instances of their classes, functions of k6 do not show the number of their arguments, and members that init code may not read throw only when they are read
 import http from 'k6/http';
 import * as all from 'k6/metrics';
 import exec from 'k6/execution';

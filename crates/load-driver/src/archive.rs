@@ -14,6 +14,7 @@ use load_engine::thresholds::Thresholds;
 use load_engine::{Exit, Program};
 use load_metrics::Registry;
 use load_outputs::archive::Archive;
+use load_script::Source;
 use tokio::task::LocalSet;
 
 use crate::args::Args;
@@ -111,13 +112,17 @@ async fn collect(
     refuse_unusable(&options, &loaded.program, &registry)?;
     let (filename, mut files) = loaded.program.collected();
     let data = files.remove(&filename).unwrap_or_default();
-    let pwd = filename.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let pwd = match filename.rsplit_once('/') {
+        _ if filename == Source::STANDARD_INPUT => format!("file://{}", target::here().display()),
+        Some((folder, _)) => folder.to_owned(),
+        None => String::new(),
+    };
     let exclude = args.exclude_env_vars == Some(true);
     let env: BTreeMap<String, String> = loaded.environment.into_iter().collect();
     let mode = args.run.script_flags.compatibility_mode.as_deref();
     Ok(Archive {
         options: with_defaults(&options),
-        pwd: pwd.to_owned(),
+        pwd,
         filename,
         env: (!exclude).then_some(env),
         compatibility_mode: mode.unwrap_or("extended").to_owned(),

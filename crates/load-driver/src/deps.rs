@@ -54,9 +54,9 @@ fn read(args: &Args, around: &Surroundings) -> Result<Dependencies, Failure> {
     let invocation = Invocation { args, around };
     let found = async {
         let (source, _) = target::source(invocation, false, &logger).await?;
-        let path = source.path.display().to_string();
+        let url = source.url();
         let found = Dependencies::of(source, &logger).await;
-        found.map_err(|why| Failure::other(target::of_script(&args.script, &path, &why)))
+        found.map_err(|why| Failure::other(target::of_script(&args.script, &url, &why)))
     };
     let mut found = runtime.block_on(found)?;
     found.complete(&manifest);

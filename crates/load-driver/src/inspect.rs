@@ -6,6 +6,7 @@ use clap::Args as ClapArgs;
 use load_engine::log::Logger;
 use load_engine::options::{Options, derive, duration, json, validate};
 use load_engine::segment::Segment;
+use load_engine::thresholds::Thresholds;
 use load_engine::{Exit, Program, scenario_statuses};
 use load_metrics::Registry;
 use serde_json::Value;
@@ -78,16 +79,20 @@ async fn describe(
         args: &args.run,
         around,
     };
-    let loaded = target::load(invocation, registry, false, logger.clone()).await?;
+    let loaded = target::load(invocation, Arc::clone(&registry), false, logger.clone()).await?;
     if !args.execution_requirements {
         let script = json::read(&loaded.options);
-        let script = script.map_err(|error| Failure::config(error.to_string()))?;
+        let script = script.map_err(|error| layers::of_script(&args.run, &loaded, error))?;
         layers::warn_of_unknown(&script.unknown, &logger);
         return Ok(written(&script.options.to_json()));
     }
     let file = layers::config_file(&args.run, around)?;
     let options = layers::consolidate(invocation, file.options, &loaded, &logger)?;
-    requirements(options, &loaded.program).map(|value| written(&value))
+    let thresholds = options.thresholds.clone().unwrap_or_default();
+    let value = requirements(options, &loaded.program)?;
+    // Thresholds are checked last, as in a run.
+    Thresholds::new(&thresholds, &registry).map_err(|error| Failure::config(error.to_string()))?;
+    Ok(written(&value))
 }
 
 fn requirements(mut options: Options, program: &impl Program) -> Result<Value, Failure> {

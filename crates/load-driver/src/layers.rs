@@ -88,6 +88,17 @@ fn unnamed(error: OptionError) -> String {
     }
 }
 
+/// The error of an option that the script exports.
+pub fn of_script(args: &Args, loaded: &Loaded, error: OptionError) -> Failure {
+    let of_script = |why: &str| target::of_script(&args.script, &loaded.url, why);
+    Failure::config(match error {
+        OptionError::Plan(why) => why,
+        OptionError::Plain(why) => of_script(&why),
+        OptionError::Duration { source, .. } => of_script(&source.to_string()),
+        _ => format!("could not initialize '{}': {error}", args.script),
+    })
+}
+
 /// All layers, merged.
 pub fn consolidate(
     invocation: Invocation<'_>,
@@ -97,16 +108,11 @@ pub fn consolidate(
 ) -> Result<Options, Failure> {
     let Invocation { args, around } = invocation;
     let config = |error: OptionError| Failure::config(error.to_string());
-    let of_script = |why: &str| target::of_script(&args.script, &loaded.path, why);
-    let read = json::read(&loaded.options).map_err(|error| match error {
-        OptionError::Plan(why) => Failure::config(why),
-        OptionError::Plain(why) => Failure::config(of_script(&why)),
-        OptionError::Duration { source, .. } => Failure::config(of_script(&source.to_string())),
-        _ => Failure::config(format!("could not initialize '{}': {error}", args.script)),
-    })?;
+    let read = json::read(&loaded.options).map_err(|error| of_script(args, loaded, error))?;
     let bad_ttl = |ttl: &str| format!("invalid DNS TTL: {ttl}");
     if let Some(ttl) = read.options.bad_dns_ttl() {
-        return Err(Failure::other(of_script(&bad_ttl(ttl))));
+        let why = target::of_script(&args.script, &loaded.url, &bad_ttl(ttl));
+        return Err(Failure::other(why));
     }
     warn_of_unknown(&read.unknown, logger);
     let variables = environment::read(|name| around.variable(name)).map_err(config)?;

@@ -35,6 +35,7 @@ pub use driven::{Driven, Trend};
 pub use features::{FeaturesArgs, list as list_features};
 pub use inspect::{InspectArgs, inspect, try_script};
 pub use load_engine::K6_VERSION;
+pub use load_engine::system_errors::without_numbers;
 pub use logging::pairs as log_line;
 pub use merged::handle_merged;
 pub use new_script::{NewArgs, new_script};

@@ -7,6 +7,7 @@ use std::time::{Instant, SystemTime};
 
 use load_engine::go_text::json_text;
 use load_engine::log::{Level, LogEntry, Logger};
+use load_engine::system_errors::in_words;
 use load_outputs::loki::{self, Loki};
 use serde_json::{Map, Value};
 
@@ -205,8 +206,7 @@ fn format(args: &Args, around: &Surroundings, is_terminal: bool) -> Format {
 fn open_for_console(path: &str) -> Result<File, Failure> {
     let opened = File::options().create(true).append(true).open(path);
     opened.map_err(|error| {
-        let why = error.to_string().to_lowercase();
-        let why = why.split(" (os error").next().unwrap_or_default();
+        let why = in_words(&error);
         Failure::other(format!("open {path}: {why}"))
     })
 }

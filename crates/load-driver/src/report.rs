@@ -9,6 +9,7 @@ use load_engine::log::{Level, Logger};
 use load_engine::summary::{
     Mode, Summary, SummaryMetadata, Terminal, to_data, to_export, to_machine, to_text,
 };
+use load_engine::system_errors::{in_words, without_numbers};
 use load_engine::{SummaryFile, SummaryFiles, SummaryOutput};
 use serde_json::Value;
 use serde_json::ser::{PrettyFormatter, Serializer};
@@ -40,7 +41,7 @@ pub fn refusal(message: &str, around: &Surroundings) {
 /// Logs an error with its hint.
 pub fn log_failure(logger: &Logger, message: &str, hint: Option<&str>) {
     let hint = hint.map(|hint| ("hint", hint));
-    logger.log(Level::Error, message, hint.as_slice());
+    logger.log(Level::Error, &without_numbers(message), hint.as_slice());
 }
 
 /// The data for `handleSummary` in the requested layout.
@@ -167,8 +168,7 @@ fn write_file(file: &SummaryFile, around: &Surroundings) -> Result<(), String> {
 fn write(path: &Path, content: &[u8]) -> Result<(), String> {
     fs::write(path, content).map_err(|error| {
         let path = path.display();
-        let why = error.to_string().to_lowercase();
-        let why = why.split(" (os error").next().unwrap_or_default();
+        let why = in_words(&error);
         format!("could not open '{path}': open {path}: {why}")
     })
 }

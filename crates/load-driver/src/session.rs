@@ -77,7 +77,7 @@ async fn drive(
     load_script::ScriptProgram::check(&options).map_err(|why| {
         match why.strip_prefix("tls: the option tlsAuth: ") {
             Some(why) if loaded.options.get("tlsAuth").is_some() => {
-                Failure::config(target::of_script(&args.script, &loaded.path, why))
+                Failure::config(target::of_script(&args.script, &loaded.url, why))
             }
             Some(why) => Failure::config(why),
             None => Failure::config(why),
@@ -281,7 +281,8 @@ async fn serve_api(
     live: rest::Live,
     logger: &Logger,
 ) -> Result<Option<tokio::task::JoinHandle<()>>, Failure> {
-    let Some(address) = &args.process.address else {
+    let address = args.process.address.as_deref();
+    let Some(address) = address.filter(|address| !address.is_empty()) else {
         return Ok(None);
     };
     let listener = tokio::net::TcpListener::bind(address)

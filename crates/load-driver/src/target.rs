@@ -23,8 +23,8 @@ pub struct Loaded {
     pub program: ScriptProgram,
     /// The exported options of the script, or the options of its archive.
     pub options: Value,
-    /// Its path in messages.
-    pub path: String,
+    /// Its URL in messages.
+    pub url: String,
     /// The content of `__ENV`.
     pub environment: Vec<(String, String)>,
 }
@@ -46,11 +46,11 @@ pub async fn load(
     source.vu_memory_bytes = megabytes.map(|megabytes| megabytes.get().saturating_mul(1 << 20));
     source.freezes_environment = Features::of(args, around).has(Feature::FreezeEnv);
     source.keeps_builtins_apart = args.process.share_builtins == Some(false);
-    let name = source.path.display().to_string();
+    let url = source.url();
     let environment = source.environment.clone();
     let loaded = ScriptProgram::load(source, registry, logger.clone()).await;
     let program = loaded.map_err(|error| {
-        let mut failure = failure(error, &args.script, &name);
+        let mut failure = failure(error, &args.script, &url);
         // The message is logged by a logger that does not know the secrets.
         failure.message = logger.hide(&failure.message);
         failure
@@ -59,7 +59,7 @@ pub async fn load(
     Ok(Loaded {
         program,
         options,
-        path: name,
+        url,
         environment,
     })
 }
@@ -80,11 +80,11 @@ pub async fn source(
 }
 
 /// The error of a script, in k6's words.
-pub fn of_script(script: &str, path: &str, why: &str) -> String {
-    format!("could not initialize '{script}': could not load JS test 'file://{path}': {why}")
+pub fn of_script(script: &str, url: &str, why: &str) -> String {
+    format!("could not initialize '{script}': could not load JS test '{url}': {why}")
 }
 
-fn failure(error: ScriptError, script: &str, path: &str) -> Failure {
+fn failure(error: ScriptError, script: &str, url: &str) -> Failure {
     match error {
         ScriptError::Exception(text) => {
             let mut failure = Failure::new(Exit::ScriptException, text);
@@ -92,14 +92,14 @@ fn failure(error: ScriptError, script: &str, path: &str) -> Failure {
             failure
         }
         ScriptError::Aborted(said) => {
-            Failure::new(Exit::ScriptAborted, of_script(script, path, &said))
+            Failure::new(Exit::ScriptAborted, of_script(script, url, &said))
         }
         ScriptError::Unusable(why) | ScriptError::Rejected(why) => {
-            Failure::other(of_script(script, path, &why))
+            Failure::other(of_script(script, url, &why))
         }
         ScriptError::Interrupted => Failure::new(
             Exit::Interrupted,
-            format!("the init code of {path} was interrupted"),
+            format!("the init code of {url} was interrupted"),
         ),
     }
 }
@@ -116,12 +116,9 @@ fn of_content(
         Some("js") => false,
         Some(other) => {
             let script = &args.script;
-            let path = match &place {
-                Place::Disk(path) => format!("file://{}", path.display()),
-                Place::Network(url) => url.clone(),
-            };
+            let url = place.url();
             return Err(Failure::other(format!(
-                "could not initialize '{script}': unknown or unspecified test type '{other}' for '{path}'"
+                "could not initialize '{script}': unknown or unspecified test type '{other}' for '{url}'"
             )));
         }
         None => Archive::is_archive(content),
@@ -133,7 +130,7 @@ fn of_content(
     let (path, url) = match place {
         Place::Disk(path) => (path, None),
         // Files that it opens are relative to the working directory of the command.
-        Place::Network(url) => (here().join("-"), Some(url)),
+        Place::Elsewhere(url) => (here().join("-"), Some(url)),
     };
     let source = Source {
         path,
@@ -153,11 +150,21 @@ fn of_content(
 /// The location of a script.
 enum Place {
     Disk(PathBuf),
-    /// The https address.
-    Network(String),
+    /// The https address, or the name of the standard input.
+    Elsewhere(String),
 }
 
-fn here() -> PathBuf {
+impl Place {
+    fn url(&self) -> String {
+        match self {
+            Self::Disk(path) => format!("file://{}", path.display()),
+            Self::Elsewhere(url) => url.clone(),
+        }
+    }
+}
+
+/// The working directory.
+pub fn here() -> PathBuf {
     std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"))
 }
 
@@ -170,21 +177,33 @@ async fn read(
     if script.starts_with("https://") {
         let text = load_script::fetch(script, system, logger).await;
         let text = text.map_err(Failure::other)?;
-        return Ok((text.into_bytes(), Place::Network(script.to_owned())));
+        return Ok((text.into_bytes(), Place::Elsewhere(script.to_owned())));
     }
-    let (content, path) = read_here(script, stdin)?;
-    Ok((content, Place::Disk(path)))
-}
-
-/// A script from the disk or from the standard input, and its full path.
-fn read_here(script: &str, stdin: &Input) -> Result<(Vec<u8>, PathBuf), Failure> {
     if script == "-" {
         let content = stdin.read_all().map_err(|error| {
             Failure::other(format!("the standard input cannot be read: {error}"))
         })?;
-        return Ok((content, here().join("-")));
+        let url = Source::STANDARD_INPUT.to_owned();
+        return Ok((content, Place::Elsewhere(url)));
+    }
+    let (content, path) = read_file(script)?;
+    Ok((content, Place::Disk(path)))
+}
+
+/// A script from the disk, and its full path.
+fn read_file(script: &str) -> Result<(Vec<u8>, PathBuf), Failure> {
+    if let Some((scheme, _)) = script
+        .split_once("://")
+        .filter(|(scheme, _)| *scheme != "file")
+    {
+        return Err(Failure::other(format!(
+            "only supported schemes for imports are file and https, {script} has `{scheme}`"
+        )));
     }
     let path = Path::new(script.strip_prefix("file://").unwrap_or(script));
+    if path.is_dir() {
+        return Err(Failure::other(format!("read {script}: is a directory")));
+    }
     if !path.metadata().is_ok_and(|meta| meta.is_file()) {
         return Err(Failure::other(format!(
             "the script '{script}' couldn't be found on local disk; check the path"
@@ -212,11 +231,16 @@ fn from_archive(
     own: Vec<(String, String)>,
 ) -> Result<(Source, Option<Value>), Failure> {
     let archive = Archive::read(content).map_err(|error| Failure::other(error.to_string()))?;
-    let Some(path) = archive.filename.strip_prefix("file://") else {
-        let name = &archive.filename;
-        return Err(Failure::other(format!(
-            "the archive's script {name} is not a file:// URL"
-        )));
+    let from_input = archive.filename == Source::STANDARD_INPUT;
+    let path = match archive.filename.strip_prefix("file://") {
+        Some(_) if from_input => Path::new(archive.pwd.trim_start_matches("file://")).join("-"),
+        Some(path) => PathBuf::from(path),
+        None => {
+            let name = &archive.filename;
+            return Err(Failure::other(format!(
+                "the archive's script {name} is not a file:// URL"
+            )));
+        }
     };
     // The command line and the system take precedence over the archive.
     let archived = archive.env.into_iter().flatten();
@@ -225,8 +249,8 @@ fn from_archive(
         .collect();
     environment.extend(own);
     let source = Source {
-        path: PathBuf::from(path),
-        url: None,
+        path,
+        url: from_input.then_some(archive.filename),
         text: Some(String::from_utf8_lossy(&archive.data).into_owned()),
         environment,
         archived: Some(archive.files),

@@ -36,6 +36,7 @@ pub mod segment;
 mod source;
 mod state;
 pub mod summary;
+pub mod system_errors;
 pub mod thresholds;
 mod together;
 mod vu;

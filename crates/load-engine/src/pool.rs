@@ -47,8 +47,8 @@ impl Pool {
     /// Makes `count` VUs on all workers at the same time.
     ///
     /// # Errors
-    /// The first error of a VU.
-    pub(crate) async fn fill(self: &Rc<Self>, count: u64) -> Result<(), ScriptError> {
+    /// The first error of a VU, with its number.
+    pub(crate) async fn fill(self: &Rc<Self>, count: u64) -> Result<(), (u64, ScriptError)> {
         let mut making = tokio::task::JoinSet::new();
         let mut made: Vec<(u64, Handle)> = Vec::new();
         for _ in 0..count {
@@ -58,7 +58,7 @@ impl Pool {
         }
         while let Some(done) = making.join_next().await {
             let Ok((number, handle)) = done else { continue };
-            made.push((number, handle?));
+            made.push((number, handle.map_err(|error| (number, error))?));
         }
         made.sort_by_key(|(number, _)| *number);
         self.free

@@ -280,8 +280,8 @@ impl<P: Program> Run<P> {
             () = stopped.cancelled() => return Ending::Stopped,
             made = pool.fill(needs.planned_vus) => made,
         };
-        if let Err(error) = made {
-            return Ending::failed(error);
+        if let Err((number, error)) = made {
+            return Ending::failed(error).while_initializing(number);
         }
         self.state.enter(Phase::InitDone);
         tokio::select! {
@@ -300,13 +300,18 @@ impl<P: Program> Run<P> {
         self.state.health.watch(true);
         self.run_scenarios(workers, &pool).await;
         self.state.health.watch(false);
+        let was_ended_early = self.state.end().is_some();
         self.state.enter(Phase::Teardown);
         let ending = match self.able(workers) {
             Some(worker) => self.teardown(worker).await,
             None => Ending::Done,
         };
         self.state.finish();
-        ending
+        // As in k6, the reason of an early end counts for more than an error of `teardown`.
+        match was_ended_early {
+            true => Ending::Done,
+            false => ending,
+        }
     }
 
     /// Waits for the other parts of the run, if it has any.
@@ -472,6 +477,16 @@ impl Ending {
             }
             ScriptError::Interrupted => Self::Stopped,
         }
+    }
+
+    /// The same with a hint that it was the init code of this VU.
+    fn while_initializing(mut self, number: u64) -> Self {
+        if let Self::Failed(_, failure) = &mut self {
+            let kind = failure.hint.take();
+            let kind = kind.map_or_else(String::new, |kind| format!(" ({kind})"));
+            failure.hint = Some(format!("error while initializing VU #{number}{kind}"));
+        }
+        self
     }
 
     /// The end of a run whose `setup` or `teardown` did not complete.

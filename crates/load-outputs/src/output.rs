@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use load_engine::log::Logger;
 use load_engine::options::Options;
+use load_engine::system_errors::in_words;
 use load_engine::{CheckResult, Standings, ThresholdResult};
 use load_metrics::{Registry, Sample};
 
@@ -113,7 +114,7 @@ pub enum OutputError {
         why: String,
     },
     /// A file cannot be opened.
-    #[error("open {path}: {source}")]
+    #[error("open {path}: {}", in_words(.source))]
     Open {
         /// The file.
         path: String,

@@ -5,6 +5,8 @@ use std::fmt;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
+use load_driver::without_numbers;
+
 use crate::{environment, stdout};
 
 /// The exit code of a command whose reader left early: 128 + SIGPIPE, as shells report programs that the signal
@@ -76,16 +78,6 @@ pub fn hinted(failure: Box<dyn Error + Send + Sync>, hint: &str) -> Box<dyn Erro
         cause = error.source();
     }
     failure
-}
-
-/// The standard library's texts of system errors end with their numbers, which add no information.
-fn without_numbers(text: &str) -> String {
-    let mut parts = text.split(" (os error ");
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| {
-        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
-        text + rest.strip_prefix(')').unwrap_or(rest)
-    })
 }
 
 /// The final exit code of a command whose purpose is its output, which may be incomplete.
@@ -192,24 +184,4 @@ pub fn clear_line() {
 /// Whether stderr has colours: it is a terminal, and `NO_COLOR` is not set.
 pub fn stderr_takes_colour() -> bool {
     io::stderr().is_terminal() && !is_dumb() && !environment::is_set("NO_COLOR")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_numbers;
-
-    #[test]
-    fn errors_of_the_system_are_told_without_their_numbers() {
-        for (text, told) in [
-            (
-                "No such file or directory (os error 2)",
-                "No such file or directory",
-            ),
-            ("a: denied (os error 13): b", "a: denied: b"),
-            ("(os error 7) alone", "(os error 7) alone"),
-            ("nothing of it", "nothing of it"),
-        ] {
-            assert_eq!(without_numbers(text), told);
-        }
-    }
 }

@@ -81,6 +81,18 @@ const LINES: &[&str] = &[
     "run -q --blacklist-ip x x.js",
     "run -q --block-hostnames a* x.js",
     "run -q -c nope x.js",
+    "run -q --address= x.js",
+    "run -q --address ~ x.js",
+    "run -q --out json=/nope/x.json x.js",
+    "run -q --out csv=/nope/x.csv x.js",
+    "run -q http://127.0.0.1:1/x.js",
+    "run -q ftp://h/x.js",
+    "status --address 127.0.0.1:1",
+    "stats --address 127.0.0.1:1",
+    "pause --address 127.0.0.1:1",
+    "resume --address 127.0.0.1:1",
+    "scale -u 2 --address 127.0.0.1:1",
+    "scale --address 127.0.0.1:1",
 ];
 
 /// Variables, with which `run -q x.js` is called.

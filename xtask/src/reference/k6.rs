@@ -60,14 +60,14 @@ What else scripts can notice, and no row below covers:
 
 - If one module of a script imports the default export of a module that has none (`import http from 'k6/http'`), a namespace of it in another one
   (`import * as all from 'k6/http'`) has a `default`; in k6 it has none.
-- `String(f)` of a function gives its name but not its source.
+- `String(f)` of a function of k6 gives its name in scripts (`function get() { [native code] }`); k6 gives its name in Go. In minified code, functions
+  that begin at the same place for the engine (`[()=>1,()=>2]`) have no source.
 - For calls of a missing member in an optional chain or in parentheses (`o?.[key]()`, `(o[key])()`), k6 names the member; here the
   message is that undefined is not an object.
 - `Object.keys(response)` begins with the properties that the script has read before; in k6 their order is fixed.
 - Errors of `new RegExp(text)` and `BigInt(value)` have k6's names (`SyntaxError`, `RangeError`), but most messages do not repeat the text or
   the value. Group names that are used twice and the lax forms that k6 accepts with the flag `u` are refused.
 - If a module re-exports a name that another one lacks, the run ends with exit code 107; k6 ends with 255 where a third module asks for it.
-- A function with the name of an import is accepted and hides it; k6 refuses it with exit code 107.
 - In a stack, the column of a call is that of the called name; k6 gives that of the parenthesis.
 - The setting `minIdleConns` of a Redis client is accepted and has no effect: connections are opened when commands need them.
 

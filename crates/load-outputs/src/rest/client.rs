@@ -1,6 +1,8 @@
 //! The client of the API: `stats`, `status`, `pause`, `resume` and `scale`.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
+use std::error::Error;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use load_engine::go_text::push_float_json;
+use load_engine::system_errors::in_words;
 
 /// A client of a run's API.
 #[derive(Debug, Clone)]
@@ -149,17 +152,29 @@ impl Client {
         }
     }
 
+    /// The address with a port: that of HTTP, if there is none.
+    fn endpoint(&self) -> Cow<'_, str> {
+        let has_port = self
+            .address
+            .rsplit_once(':')
+            .is_some_and(|(_, port)| !port.ends_with(']'));
+        match has_port {
+            true => Cow::Borrowed(&self.address),
+            false => Cow::Owned(format!("{}:80", self.address)),
+        }
+    }
+
     async fn exchange(
         &self,
         method: Method,
         path: &str,
         body: Option<Value>,
     ) -> Result<Bytes, String> {
-        let stream = TcpStream::connect(&self.address)
+        let stream = TcpStream::connect(self.endpoint().as_ref())
             .await
-            .map_err(|error| format!("dial tcp {}: {error}", self.address))?;
+            .map_err(|error| format!("dial tcp {}: connect: {}", self.address, in_words(&error)))?;
         let shaken = http1::handshake(TokioIo::new(stream)).await;
-        let (mut sender, connection) = shaken.map_err(|error| error.to_string())?;
+        let (mut sender, connection) = shaken.map_err(|error| words_of(&error))?;
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         let request = Request::builder()
             .method(method)
@@ -179,10 +194,19 @@ impl Client {
             std::future::pending::<Infallible>().await
         };
         tokio::select! {
-            answer = exchange => answer.map(Collected::to_bytes).map_err(|e| e.to_string()),
+            answer = exchange => answer.map(Collected::to_bytes).map_err(|error| words_of(&error)),
             never = driver => match never {},
         }
     }
+}
+
+/// An error of the exchange: that of the connection, if it broke.
+fn words_of(error: &hyper::Error) -> String {
+    if error.is_incomplete_message() {
+        return "EOF".to_owned();
+    }
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    cause.map_or_else(|| error.to_string(), in_words)
 }
 
 fn status_yaml(answer: &Value) -> String {

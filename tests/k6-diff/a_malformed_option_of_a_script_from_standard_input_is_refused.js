@@ -1,0 +1,3 @@
+// stdin
+export const options = { duration: 'soon' };
+export default function () {}

@@ -1,0 +1,3 @@
+// stdin
+throw new Error('x');
+export default function () {}

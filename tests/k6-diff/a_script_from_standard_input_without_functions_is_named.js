@@ -1,0 +1,2 @@
+// stdin
+export const options = { iterations: 1 };

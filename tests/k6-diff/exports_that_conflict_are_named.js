@@ -1,0 +1,2 @@
+import { x } from './modules/stars.js';
+export default function () { console.log(x); }

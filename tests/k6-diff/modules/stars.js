@@ -1,0 +1,2 @@
+export * from './star_one.js';
+export * from './star_two.js';
