@@ -26,6 +26,9 @@ pub fn record(board: &LiveRun) -> RunRecord {
         run.outcome = run.outcome.worst(test.outcome);
         run.tests.push(test);
     }
+    if shown.stage != Stage::Ended {
+        run.outcome = run.outcome.worst(Outcome::Running);
+    }
     run
 }
 
@@ -97,8 +100,10 @@ fn test(shown: &Shown) -> TestRecord {
         classes: Vec::new(),
         begin_s: 0.0,
         duration_s: length,
-        complete: shown.broken_off.is_none(),
+        complete: shown.stage == Stage::Ended && shown.broken_off.is_none(),
         outcome: match (&shown.broken_off, reasons.is_empty()) {
+            // Thresholds are judged at the end: a crossed one may hold again.
+            _ if shown.stage != Stage::Ended => Outcome::Running,
             (_, false) => Outcome::ThresholdsCrossed,
             (Some(_), true) => Outcome::Interrupted,
             (None, true) => Outcome::Passed,

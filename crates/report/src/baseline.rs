@@ -39,7 +39,11 @@ pub fn check(run: &RunRecord) -> Result<(), Unfit> {
     }
     if matches!(
         run.outcome,
-        Outcome::Untrusted | Outcome::Interrupted | Outcome::Internal | Outcome::Usage
+        Outcome::Untrusted
+            | Outcome::Interrupted
+            | Outcome::Internal
+            | Outcome::Usage
+            | Outcome::Running
     ) {
         reasons.push(format!("its outcome is {}", run.outcome.word()));
     }

@@ -1,6 +1,7 @@
 //! Explains a statement of the report: rule, inputs, window, computation, and what would refute it.
 
 mod radius;
+mod truth;
 
 use std::fmt::{self, Write as _};
 
@@ -112,26 +113,7 @@ fn find(run: &RunRecord, id: &str) -> Option<Explanation> {
         }
         let named = |what: &str| id == format!("{title}.found.{what}");
         if let Some(truth) = test.truth.iter().find(|truth| named(&truth.what)) {
-            let title = format!("{title}: {}, estimate and truth", truth.what);
-            let mut text = Explanation::new(title, truth);
-            text.line("found", &truth.found.to_string());
-            let interval = truth
-                .interval
-                .map(|[low, high]| format!("{} to {}", figure(low), figure(high)));
-            text.line("interval", interval.as_deref().unwrap_or(DASH));
-            text.line("true", &truth.truth.to_string());
-            text.line(
-                "rule",
-                "it agrees when the truth equals the estimate or lies in its interval",
-            );
-            text.line(
-                "agrees",
-                &truth
-                    .agrees
-                    .map_or(DASH.to_owned(), |agrees| agrees.to_string()),
-            );
-            text.line("judges", "the analysis, never the target");
-            return Some(text);
+            return Some(truth::explain(&title, truth));
         }
         for radius in &RADII {
             let mut controls = listed(test, radius.controls);

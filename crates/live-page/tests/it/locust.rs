@@ -225,7 +225,18 @@ fn files_have_the_headers_of_locust() {
     assert!(size.contains(",84,"), "{size}");
     let logs: Value = serde_json::from_str(&get(&server, "/logs")).expect("JSON");
     assert_eq!(logs["master"].as_array().map(Vec::len), Some(3));
-    assert!(get(&server, "/stats/report").contains("<figcaption>Throughput <span>"));
+    let report = get(&server, "/stats/report");
+    assert!(report.contains("<figcaption>Throughput <span>"));
+    // A running test has no outcome.
+    for text in [
+        "running, not judged yet</title>",
+        "<p class=\"word\">RUNNING, NOT JUDGED YET</p>",
+        "The test is running and not judged yet, with ",
+        "… running, not judged yet</span>",
+    ] {
+        assert!(report.contains(text), "no {text:?} in {report}");
+    }
+    assert!(!report.to_lowercase().contains("passed"), "{report}");
 }
 
 #[test]

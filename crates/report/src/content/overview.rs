@@ -81,6 +81,7 @@ pub fn outcome(outcome: Outcome) -> (&'static str, &'static str) {
         Outcome::Interrupted => ("✕ interrupted", "bad"),
         Outcome::Usage => ("✕ usage error", "bad"),
         Outcome::Internal => ("✕ internal error", "bad"),
+        Outcome::Running => ("… running, not judged yet", "quiet"),
     }
 }
 
@@ -94,6 +95,10 @@ pub fn sentence(run: &RunRecord) -> String {
         .count();
     let of = match (tests, passed) {
         (0, _) => "No test ran".to_owned(),
+        (1, _) if runs(run) => "The test is running and not judged yet".to_owned(),
+        (all, passed) if runs(run) => {
+            format!("The run is not over: {passed} of {all} tests passed so far")
+        }
         (1, 1) => "The test passed".to_owned(),
         (1, _) => "The test did not pass".to_owned(),
         (all, passed) if all == passed => format!("All {all} tests passed"),
@@ -119,7 +124,21 @@ pub fn sentence(run: &RunRecord) -> String {
         1 => format!("with 1 request, {failed}"),
         n => format!("with {} requests, {failed}", count(n)),
     };
-    format!("{of}, {requests}, in {}.", seconds(run.duration_s))
+    format!("{of}, {requests}, in {}.", seconds(span_s(run)))
+}
+
+/// Whether a test of the run is in progress, or will follow.
+fn runs(run: &RunRecord) -> bool {
+    let is_running = |outcome| outcome == Outcome::Running;
+    is_running(run.outcome) || run.tests.iter().any(|test| is_running(test.outcome))
+}
+
+/// The length of the only test, or of a run of several, in seconds.
+pub fn span_s(run: &RunRecord) -> f64 {
+    match run.tests.as_slice() {
+        [test] => test.duration_s,
+        _ => run.duration_s,
+    }
 }
 
 /// The reasons of the verdict with their tests, worst tests first.
@@ -133,7 +152,8 @@ pub fn reasons(run: &RunRecord, limits: &Limits) -> Vec<String> {
         )
     });
     let mut reasons = Vec::new();
-    if let Some(why) = &run.incomplete_because {
+    let is_said = |why: &String| run.tests.iter().any(|test| test.reasons.contains(why));
+    if let Some(why) = run.incomplete_because.as_ref().filter(|why| !is_said(why)) {
         reasons.push(format!("The run is not complete: {why}"));
     }
     if !run.not_run.is_empty() {

@@ -237,7 +237,7 @@ fn came_to(outcome: Outcome, reasons: &str) -> Came {
     let message = clean(&format!("{}: {reasons}", outcome.word()));
     match outcome {
         Outcome::Passed => Came::Passed,
-        Outcome::Inconclusive => Came::Skipped(message),
+        Outcome::Inconclusive | Outcome::Running => Came::Skipped(message),
         Outcome::Untrusted | Outcome::Internal | Outcome::Usage | Outcome::Interrupted => {
             Came::Error(message)
         }

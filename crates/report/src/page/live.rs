@@ -102,7 +102,8 @@ fn begin(html: &mut String, id: &str) {
 
 fn status(run: &RunRecord, live: &Live, html: &mut String) {
     begin(html, "status");
-    let crossed = run.outcome != crate::Outcome::Passed;
+    let is_well = |outcome| matches!(outcome, crate::Outcome::Passed | crate::Outcome::Running);
+    let crossed = !is_well(run.outcome) || run.tests.iter().any(|test| !test.reasons.is_empty());
     let mark = match (live.is_over, crossed) {
         (_, true) => "bad",
         (true, false) => "good",

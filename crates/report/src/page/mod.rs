@@ -152,7 +152,7 @@ fn verdict(run: &RunRecord, limits: &Limits, html: &mut String) {
         let _ = write!(html, "<li>{name} <b>{}</b></li>", escape(value));
     };
     fact("target", &clipped(&target, 120));
-    fact("length", &seconds(run.duration_s));
+    fact("length", &seconds(overview::span_s(run)));
     if run.time_scale != 1.0 {
         fact("time scale", &crate::number::figure(run.time_scale));
     }

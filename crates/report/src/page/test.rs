@@ -126,6 +126,9 @@ pub(super) fn key_figures(test: &TestRecord, html: &mut String) {
         );
     }
     html.push_str("</dl>");
+    if let Some(note) = measured::without_response(test) {
+        let _ = write!(html, "<p class=\"note\">{}</p>", escape(&note));
+    }
 }
 
 /// A heading and its tables; nothing if all are empty.

@@ -90,7 +90,10 @@ pub struct FoundAndTrue {
     pub interval: Option<[f64; 2]>,
     #[serde(rename = "true")]
     pub truth: Value,
-    /// Whether the truth equals the result, or is in its interval. This judges the analysis, never the target.
+    /// The largest difference of the result from the truth that agrees, in the unit of the figure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<f64>,
+    /// Whether the truth equals the result, is in its interval, or differs by the tolerance at most. This judges the analysis, never the target.
     pub agrees: Option<bool>,
 }
 

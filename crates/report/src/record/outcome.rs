@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The result of a test or a run; each has an exit code of its own.
+/// The result of a test or a run; each result has an exit code of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -22,17 +22,19 @@ pub enum Outcome {
     Usage,
     /// A failure of the program or its environment.
     Internal,
+    /// The test is running and not judged yet; no process ends with it.
+    Running,
 }
 
 impl Outcome {
-    /// The exit code of the process. 99 and 105 are k6's.
+    /// The exit code of the process; an undecided one for a running test. 99 and 105 are k6's.
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Passed => 0,
             Self::Internal => 1,
             Self::Usage => 2,
             Self::Regression => 3,
-            Self::Inconclusive => 4,
+            Self::Inconclusive | Self::Running => 4,
             Self::Untrusted => 5,
             Self::ThresholdsCrossed => 99,
             Self::Interrupted => 105,
@@ -49,7 +51,8 @@ impl Outcome {
             Self::ThresholdsCrossed => 4,
             Self::Regression => 5,
             Self::Inconclusive => 6,
-            Self::Passed => 7,
+            Self::Running => 7,
+            Self::Passed => 8,
         }
     }
 
@@ -74,6 +77,7 @@ impl Outcome {
             Self::Interrupted => "INTERRUPTED",
             Self::Usage => "USAGE ERROR",
             Self::Internal => "INTERNAL ERROR",
+            Self::Running => "RUNNING, NOT JUDGED YET",
         }
     }
 }

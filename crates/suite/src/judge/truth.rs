@@ -53,12 +53,14 @@ fn numbers(
     tolerance: f64,
 ) -> FoundAndTrue {
     let inside = interval.is_some_and(|[lower, upper]| lower <= truth && truth <= upper);
-    let near = (found - truth).abs() <= tolerance * truth.abs();
+    let allowed = tolerance * truth.abs();
+    let near = (found - truth).abs() <= allowed;
     FoundAndTrue {
         what: what.to_owned(),
         found: json!(found),
         interval,
         truth: json!(truth),
+        tolerance: (allowed > 0.0).then_some(allowed),
         agrees: Some(inside || near),
     }
 }
@@ -114,6 +116,7 @@ fn bottleneck(record: &TestRecord, truth: &Value) -> Option<FoundAndTrue> {
         found: shown(found),
         interval: None,
         truth: shown(known),
+        tolerance: None,
         agrees: Some(same),
     })
 }
@@ -240,6 +243,7 @@ fn hit_ratio(record: &TestRecord, truth: &Value) -> Option<FoundAndTrue> {
     let late = ratios.get(ratios.len() / 2..).filter(|it| !it.is_empty())?;
     let found = late.iter().sum::<f64>() / late.len() as f64;
     Some(FoundAndTrue {
+        tolerance: Some(HIT_RATIO),
         agrees: Some((found - known).abs() <= HIT_RATIO),
         ..numbers("hit_ratio", found, None, known, 0.0)
     })
