@@ -3,7 +3,7 @@
 use super::Limits;
 use crate::escape::clipped;
 use crate::number::{DASH, count, figure, or_dash, percent};
-use crate::record::{Endpoint, Figures, TestRecord, route};
+use crate::record::{Endpoint, Figures, PhaseRecord, TestRecord, route};
 use crate::table::{Cell, Table};
 
 /// The columns that all tables of figures share.
@@ -73,7 +73,10 @@ pub fn phases(test: &TestRecord) -> Table {
             (None, None) => DASH.to_owned(),
         };
         let kind = phase.kind.replace('_', " ");
-        let kind = if phase.judged {
+        let is_run = !did_not_run(test, phase);
+        let kind = if !is_run {
+            format!("{kind}, not run")
+        } else if phase.judged {
             format!("{kind}, judged")
         } else {
             kind
@@ -84,7 +87,11 @@ pub fn phases(test: &TestRecord) -> Table {
             load.into(),
             figure(phase.end_s - phase.begin_s).into(),
         ];
-        row.extend(cells(&phase.figures));
+        if is_run {
+            row.extend(cells(&phase.figures));
+        } else {
+            row.extend(FIGURES.map(|_| DASH.into()));
+        }
         table.row(row);
     }
     let mut row = vec![
@@ -111,12 +118,33 @@ pub fn phases(test: &TestRecord) -> Table {
     table.without_empty_columns()
 }
 
+/// Whether the ladder ended before this step: it was cut short, and nothing was sent.
+fn did_not_run(test: &TestRecord, phase: &PhaseRecord) -> bool {
+    let has_load = phase
+        .users
+        .or(phase.rate_per_s)
+        .is_some_and(|load| load > 0.0);
+    test.content == "ladder" && has_load && !phase.judged && phase.figures.requests == 0
+}
+
 /// The window of the last requests, if the test has more than these.
 fn last_requests(test: &TestRecord) -> Option<(String, Figures)> {
     let found = test.analysis.get("last_requests")?;
     let figures: Figures = serde_json::from_value(found.get("figures")?.clone()).ok()?;
     let name = found.get("window")?.as_str()?.to_owned();
     (figures.requests < test.figures.requests).then_some((name, figures))
+}
+
+/// Requests that got no response, which the latencies include, where they are more than 1 % of all.
+pub fn without_response(test: &TestRecord) -> Option<String> {
+    let (silent, all) = (test.without_response(), test.figures.requests);
+    (silent as f64 > 0.01 * all as f64).then(|| {
+        format!(
+            "The latencies include {} of {} requests that got no response, each with the time until it failed.",
+            count(silent),
+            count(all)
+        )
+    })
 }
 
 /// The most important endpoints: those with failures, then those with most requests.

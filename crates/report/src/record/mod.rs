@@ -191,10 +191,26 @@ pub struct ScriptException {
 }
 
 impl TestRecord {
+    /// The number of requests that got no response, such as refused connections and time-outs: their status is 0.
+    pub fn without_response(&self) -> u64 {
+        // Other protocols may have no status, or 0 for a success.
+        let silent = |endpoint: &Endpoint| {
+            let of_no_status = endpoint.statuses.get("0").copied().unwrap_or(0);
+            of_no_status.min(endpoint.figures.failures)
+        };
+        let http = self.endpoints.iter().filter(|it| is_http(&it.method));
+        http.map(silent).sum()
+    }
+
     /// `name`, `name/part`, and the cell's values: unique within a run.
     pub fn title(&self) -> String {
         title(&self.name, self.part.as_deref(), &self.cell)
     }
+}
+
+/// Only HTTP responses have a status.
+fn is_http(method: &str) -> bool {
+    !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 /// The title of a test that has run, or of one that is planned.

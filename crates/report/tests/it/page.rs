@@ -40,6 +40,27 @@ fn every_section_is_there() {
     }
 }
 
+/// A ladder ends before its last steps: they have no measurements.
+#[test]
+fn a_step_that_did_not_run_has_no_figures() {
+    let mut run = testing::whole();
+    let is_ladder = |test: &&mut record::TestRecord| test.content == "ladder";
+    let test = run.tests.iter_mut().find(is_ladder).expect("a ladder");
+    let mut step = test.phases.last().expect("a step").clone();
+    step.name = "1600".to_owned();
+    step.kind = "steady".to_owned();
+    step.users = Some(1600.0);
+    step.judged = false;
+    step.figures = record::Figures::default();
+    test.phases.push(step);
+    let text = report::export::markdown(&run);
+    let row = text.lines().find(|line| line.starts_with("| 1600 |"));
+    let row = row.unwrap_or_else(|| panic!("no row in {text}"));
+    assert!(row.contains("| steady, not run |"), "{row}");
+    let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+    assert!(!cells.contains(&"0"), "{row}");
+}
+
 /// A360-14: Prometheus' values are shown beside the run's own.
 #[test]
 fn prometheus_values_are_shown_beside_the_runs_own() {

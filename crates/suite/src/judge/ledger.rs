@@ -15,6 +15,8 @@ use super::{Case, laws};
 /// Bounds on the share of planned iterations that were not sent.
 const UNSENT_SUSPECT: f64 = 0.001;
 const UNSENT_INVALID: f64 = 0.01;
+/// The lateness in ms above which a simulated target counts a response as late.
+const PROMISED_MS: f64 = 0.3;
 /// Bounds on lateness in ms, of starts and of samples of the driver's threads.
 const LATE_MS: f64 = 10.0;
 const VERY_LATE_MS: f64 = 100.0;
@@ -36,6 +38,8 @@ const BUSY_SECONDS: usize = 3;
 const STEAL_SUSPECT: f64 = 0.05;
 const STEAL_INVALID: f64 = 0.2;
 const USED_UP: f64 = 0.95;
+/// The share of requests without a response from which on the latencies are doubtful.
+const SILENT: f64 = 0.01;
 
 pub(super) fn fill(case: &Case<'_>, sheet: &mut Sheet) {
     let record = case.record;
@@ -47,6 +51,7 @@ pub(super) fn fill(case: &Case<'_>, sheet: &mut Sheet) {
         dropped_samples(record),
         laws::ledger(sheet),
         steal(record),
+        without_response(record),
         simulator(record, sheet),
         clock(record),
         used_up(record, "descriptors", "descriptors_ratio"),
@@ -292,17 +297,30 @@ fn simulator(record: &TestRecord, sheet: &Sheet) -> Option<LedgerEntry> {
     } else {
         Conclusion::Valid
     };
-    let mut text =
-        format!("The simulated target reported late responses in {late} of {known} samples");
+    let mut text = format!(
+        "In {late} of {known} samples the simulated target reported that more than 1 % of its responses were late by more than {PROMISED_MS} ms"
+    );
     if answers > 0.0 {
         text += &format!(
-            ", with {} of {} responses late by more than {LATE_MS} ms and {} by more than {VERY_LATE_MS} ms",
+            "; {} of {} responses were late by more than {LATE_MS} ms and {} by more than {VERY_LATE_MS} ms",
             number(late_answers),
             number(answers),
             number(very_late),
         );
     }
     Some(entry("simulator", conclusion, format!("{text}.")))
+}
+
+/// Failures without a response have a latency too: a refused connection takes almost no time, and a time-out all of
+/// it.
+fn without_response(record: &TestRecord) -> Option<LedgerEntry> {
+    let (silent, all) = (record.without_response(), record.figures.requests);
+    let share = silent as f64 / (all as f64).max(1.0);
+    let text = format!(
+        "{silent} of {all} requests ({} %) got no response; the latencies include them, each with the time until it failed.",
+        number(share * 100.0)
+    );
+    (share > SILENT).then(|| entry("without_response", Conclusion::Suspect, text))
 }
 
 fn clock(record: &TestRecord) -> Option<LedgerEntry> {

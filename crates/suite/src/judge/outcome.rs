@@ -7,6 +7,8 @@ use crate::plan::PlannedTest;
 
 /// Maximum number of sentences of one kind.
 const SPELT_OUT: usize = 5;
+/// A length is shown to the second: a smaller difference from the plan is none, in seconds.
+const ROUNDED_S: f64 = 0.5;
 
 /// The worst of all judgements; a test without measurements or requirements, or with an invalid measurement, is
 /// untrusted (exit 5). An outcome set by the runner (interrupted, failed) remains.
@@ -32,7 +34,9 @@ pub(super) fn conclude(test: &PlannedTest, record: &mut TestRecord) {
     }
     if !record.complete {
         outcome = outcome.worst(Outcome::Inconclusive);
-        reasons.push("The test ended before its planned end.".to_owned());
+        if ended_early(test, record.duration_s) {
+            reasons.push("The test ended before its planned end.".to_owned());
+        }
     }
     let mut all = of_ledger(record, Conclusion::Invalid);
     all.extend(reasons);
@@ -49,6 +53,13 @@ pub(super) fn conclude(test: &PlannedTest, record: &mut TestRecord) {
     }
     record.outcome = outcome;
     record.reasons = all;
+}
+
+/// Whether a test of this length, in seconds, is shorter than its plan. The end of a test without phases is not
+/// planned, so that the runner's reason alone says why it is not complete.
+fn ended_early(test: &PlannedTest, duration_s: f64) -> bool {
+    let planned_s = test.phases.iter().map(|phase| phase.end_s).reduce(f64::max);
+    planned_s.is_some_and(|planned_s| duration_s < planned_s - ROUNDED_S)
 }
 
 /// Outcomes that only the runner can determine; a judgement cannot change them.

@@ -1,6 +1,6 @@
 //! The outcome of a test.
 
-use report::record::{Outcome, Standing};
+use report::record::{Endpoint, Figures, Outcome, Standing, TestRecord};
 
 use super::super::judge;
 use super::super::sample::Sample;
@@ -111,4 +111,55 @@ fn the_runners_outcome_is_preserved() {
     assert_eq!(sample.judged().outcome, Outcome::Interrupted);
     sample.record.outcome = Outcome::Passed;
     assert_eq!(sample.judged().outcome, Outcome::Inconclusive);
+}
+
+/// A test whose users were set by hand, or whose target ended midway, may last longer than planned.
+#[test]
+fn only_a_test_that_is_shorter_than_planned_ended_early() {
+    let mut sample = graded();
+    sample.record.complete = false;
+    let phases = sample.test.phases.iter();
+    let planned_s = phases.map(|it| it.end_s).reduce(f64::max).expect("phases");
+    let mut says = |duration_s: f64| {
+        sample.record.duration_s = duration_s;
+        let reasons = sample.judged().reasons;
+        reasons.iter().any(|it| it.contains("planned end"))
+    };
+    assert!(says(planned_s / 2.0));
+    assert!(!says(planned_s + 10.0));
+}
+
+#[test]
+fn requests_without_a_response_are_stated_beside_the_latencies() {
+    let mut sample = graded();
+    let stated = |record: &TestRecord| {
+        let mut entries = record.ledger.iter();
+        entries.find(|it| it.what == "without_response").cloned()
+    };
+    assert_eq!(stated(&sample.judged()), None);
+    let mut endpoint = Endpoint {
+        method: "GET".to_owned(),
+        name: "/silent".to_owned(),
+        class: None,
+        figures: Figures {
+            requests: 40,
+            failures: 40,
+            ..Figures::default()
+        },
+        statuses: Default::default(),
+        errors: Vec::new(),
+        error_times: Default::default(),
+        seconds: Vec::new(),
+    };
+    endpoint.statuses.insert("0".to_owned(), 40);
+    sample.record.endpoints.push(endpoint);
+    sample.record.figures.requests = 100;
+    let entry = stated(&sample.judged()).expect("an entry");
+    assert!(
+        entry
+            .text
+            .starts_with("40 of 100 requests (40 %) got no response"),
+        "{}",
+        entry.text
+    );
 }
