@@ -13,6 +13,12 @@ pub enum InputError {
         have: usize,
         need: usize,
     },
+    #[error("{have} different {what}; at least {need} are needed")]
+    TooFewDifferent {
+        what: &'static str,
+        have: usize,
+        need: usize,
+    },
     #[error("{what}: value {index} is {value}; only finite numbers are allowed")]
     NotFinite {
         what: &'static str,

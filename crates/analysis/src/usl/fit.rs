@@ -18,7 +18,7 @@ const WEAK_BELOW: usize = 6;
 ///
 /// # Errors
 /// `NotPaired`, `NotFinite`; `OutOfRange` for loads that are not above 0 or negative throughputs;
-/// `TooFew` for fewer than four different loads; `Constant` when no throughput is above 0.
+/// `TooFewDifferent` for fewer than four different loads; `Constant` when no throughput is above 0.
 pub fn fit(loads: &[f64], throughputs: &[f64], confidence: f64) -> Result<Fit, InputError> {
     fit_weighted(loads, throughputs, &vec![1.0; loads.len()], confidence)
 }
@@ -105,8 +105,8 @@ fn check(loads: &[f64], throughputs: &[f64], weights: &[f64]) -> Result<usize, I
     sorted.sort_unstable_by(f64::total_cmp);
     sorted.dedup();
     if sorted.len() < SMALLEST {
-        return Err(InputError::TooFew {
-            what: "the different loads",
+        return Err(InputError::TooFewDifferent {
+            what: "loads",
             have: sorted.len(),
             need: SMALLEST,
         });

@@ -188,7 +188,7 @@ fn few_loads_are_called_weak_and_too_few_refused() {
     let refused = fit(&loads[..3], &throughputs[..3], 0.95).expect_err("three loads");
     assert_eq!(
         refused.to_string(),
-        "the different loads: 3 values; at least 4 are needed"
+        "3 different loads; at least 4 are needed"
     );
 }
 

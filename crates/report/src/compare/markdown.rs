@@ -264,7 +264,8 @@ fn rules(compared: &Compared) -> String {
          much would have been detected) and the test finds it at p ≤ {:.2}, adjusted for \
          the number of tests (Benjamini-Hochberg); an error rate when it rose by a percentage point. Whole tests: \
          Mann-Whitney over windows of the judged phases, shift by Hodges and Lehmann. Endpoints: Welch's test of the \
-         mean over all requests. \"Detectable\" is the smallest change that this pair shows with a probability \
+         mean over all requests. \"Effect\" has in brackets the probability that a value of the candidate is above one of the \
+         baseline (common-language effect size): 0.50 is no difference, 0 and 1 are the largest. \"Detectable\" is the smallest change that this pair shows with a probability \
          of 0.8; where it is above {:.0} %, \"no regression\" cannot be said.\n",
         100.0 * compared.options.tolerance,
         1.0 - compared.options.confidence,

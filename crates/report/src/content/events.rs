@@ -182,6 +182,15 @@ pub fn text(value: &Value) -> String {
             let items: Vec<String> = items.iter().map(text).collect();
             items.join(", ")
         }
-        Value::Object(_) => value.to_string(),
+        Value::Object(fields) => {
+            let known = fields.iter().filter(|(_, value)| !value.is_null());
+            let fields: Vec<String> = known
+                .map(|(name, value)| format!("{} {}", name.replace('_', " "), text(value)))
+                .collect();
+            match fields.is_empty() {
+                true => crate::number::DASH.to_owned(),
+                false => fields.join(", "),
+            }
+        }
     }
 }

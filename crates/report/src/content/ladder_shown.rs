@@ -240,13 +240,48 @@ impl Ladder {
             .and_then(|all| all.bottleneck().zip(all.gain_if_doubled))
         {
             sentences.push(format!(
-                "By service demand the bottleneck is {} with {} ms a request; doubling it would raise the limit {} times.",
-                demand.resource,
+                "By service demand the bottleneck is {} with {} ms a request; doubling it would {}.",
+                part(&demand.resource),
                 figure(1000.0 * demand.demand_s),
-                figure(gain)
+                raised(gain)
             ));
         }
         sentences
+    }
+}
+
+/// A watched figure as the name of its part: `pools pool_db_ratio` is `pool db`, `db cpu` is `cpu of db`.
+fn part(resource: &str) -> String {
+    let (host, name) = resource.rsplit_once(' ').unwrap_or(("", resource));
+    let ends = ["_ratio", "_utilisation", "_busy"];
+    let name = ends
+        .iter()
+        .find_map(|end| name.strip_suffix(end))
+        .unwrap_or(name);
+    if let Some(pool) = name.strip_prefix("pool_") {
+        return format!("pool {pool}");
+    }
+    match host {
+        "" => name.replace('_', " "),
+        host => format!("{} of {host}", name.replace('_', " ")),
+    }
+}
+
+#[test]
+fn a_bottleneck_is_named_as_a_part_of_the_system() {
+    assert_eq!(part("pools pool_db_ratio"), "pool db");
+    assert_eq!(part("database cpu"), "cpu of database");
+    assert_eq!(part("cpu"), "cpu");
+    assert_eq!(raised(2.0), "double the limit");
+    assert_eq!(raised(1.5), "multiply the limit by 1.50");
+}
+
+/// The effect of a doubled resource on the limit.
+fn raised(gain: f64) -> String {
+    if (gain - 2.0).abs() < 0.005 {
+        "double the limit".to_owned()
+    } else {
+        format!("multiply the limit by {}", figure(gain))
     }
 }
 

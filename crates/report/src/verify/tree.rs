@@ -44,7 +44,8 @@ pub fn compare(recorded: &Value, again: &Value, verified: &mut Verified) {
 /// Checks the checksums of the files from which a run's numbers are computed.
 pub fn sums(run: &RunRecord, file: &dyn Fn(&str) -> Option<Vec<u8>>, verified: &mut Verified) {
     for (name, recorded) in &run.evidence {
-        let path = format!("evidence.{name}");
+        // The name begins with the folder `evidence`.
+        let path = name.clone();
         let found = file(name).map(|bytes| {
             let digest = Sha256::digest(bytes);
             digest

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::escape::{clipped, escape};
 use crate::export::{Artefact, artefact, locust, prefixes};
 use crate::number::DASH;
-use crate::record::{Figures, RunRecord, TestRecord};
+use crate::record::{Figures, RunRecord, TestRecord, route};
 
 /// Maximum number of rows of a table; the CSV files have all.
 const ROWS: usize = 500;
@@ -54,7 +54,10 @@ fn sentences(test: &TestRecord, judge: impl Fn(&Figures) -> Option<String>) -> V
     endpoints
         .filter_map(|endpoint| {
             let said = judge(&endpoint.figures)?;
-            Some(format!("{} {} {said}", endpoint.method, endpoint.name))
+            Some(format!(
+                "{} {said}",
+                route(&endpoint.method, &endpoint.name)
+            ))
         })
         .collect()
 }
@@ -66,7 +69,7 @@ fn response_times(test: &TestRecord) -> Part {
         rows: rows(test, |method, name, figures| {
             let latency = figures.latency.as_ref();
             vec![
-                format!("{method} {name}").trim().to_owned(),
+                route(method, name),
                 figures.requests.to_string(),
                 ms(latency.map(|latency| latency.mean)),
                 ms(latency.map(|latency| latency.min)),

@@ -69,6 +69,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
         }
         let errors = match verified.errors.len() {
             0 => "all fit".to_owned(),
+            1 => "1 does not match".to_owned(),
             n => format!("{n} do not match"),
         };
         say!(

@@ -106,7 +106,8 @@ fn remarks_on(test: &PlannedTest) -> Vec<String> {
         level = to;
     }
     let steady: f64 = judged(test).sum();
-    if steady > 0.0 && steady < SHORTEST_STEADY_S {
+    // Half a second of a start is not a shorter test.
+    if steady > 0.0 && steady.round() < SHORTEST_STEADY_S {
         remarks.push(format!(
             "{name}: {steady:.0} s of judged load; at least ten minutes are recommended for a steady state"
         ));

@@ -24,7 +24,7 @@ use super::stage::{Driving, Stage, StageError};
 use super::web::Web;
 use super::{alerting, course, drills, faults, known, ladder, prometheus, search, stage, visits};
 use crate::file::Resources;
-use crate::plan::{PlannedPhase, PlannedTest};
+use crate::plan::{PlannedBefore, PlannedPhase, PlannedTest};
 
 /// Time limit for a target to become healthy.
 const HEALTHY_WITHIN: Duration = Duration::from_secs(30);
@@ -316,10 +316,33 @@ fn note_settings(stage: &Stage<'_>) {
     {
         stage.note(
             EventKind::Setting,
-            format!("the system was prepared: {asked}"),
+            format!("the system was prepared: {}", prepared(before)),
             asked,
         );
     }
+}
+
+/// The settings of a system before a test, in words.
+fn prepared(before: &PlannedBefore) -> String {
+    let mut parts = Vec::new();
+    if before.reset {
+        parts.push("it was reset".to_owned());
+    }
+    for (host, limits) in &before.set {
+        let limits = limits.iter();
+        let limits: Vec<String> = limits.map(|(name, to)| format!("{name} = {to}")).collect();
+        parts.push(format!("limits of {host}: {}", limits.join(", ")));
+    }
+    for (name, is_on) in &before.toggle {
+        parts.push(format!("{name} is {}", if *is_on { "on" } else { "off" }));
+    }
+    for (store, rows) in &before.populate {
+        parts.push(format!("{rows} rows in {store}"));
+    }
+    if let Some(factor) = before.ageing {
+        parts.push(format!("leaks and expiries run {factor} times as fast"));
+    }
+    parts.join("; ")
 }
 
 /// Requests per second over the whole test; `None` without requests.

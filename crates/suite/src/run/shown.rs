@@ -20,7 +20,12 @@ pub fn text(record: &RunRecord) -> String {
     if !record.is_decided_by_its_tests() {
         let _ = writeln!(text, "verdict: {}  the whole run", word(record.outcome));
     }
-    if let Some(why) = &record.incomplete_because {
+    let is_said = |why: &String| record.tests.iter().any(|test| test.reasons.contains(why));
+    if let Some(why) = record
+        .incomplete_because
+        .as_ref()
+        .filter(|why| !is_said(why))
+    {
         let _ = writeln!(text, "  incomplete: {why}");
     }
     let is_measured = |test: &TestRecord| test.figures.latency.is_some();

@@ -285,9 +285,12 @@ fn print_demands(attribution: &Attribution) {
     }
     if let Some((bottleneck, gain)) = attribution.bottleneck().zip(attribution.gain_if_doubled) {
         say!(
-            "The bottleneck is {}; doubling it would raise the limit {} times.",
+            "The bottleneck is {}; doubling it would {}.",
             bottleneck.resource,
-            digits(gain)
+            match digits(gain).as_str() {
+                "2" => "double the limit".to_owned(),
+                gain => format!("multiply the limit by {gain}"),
+            }
         );
     }
 }

@@ -172,7 +172,14 @@ fn left_behind(stores: &[(String, f64)], state: &Value) -> LedgerEntry {
             0 => Conclusion::Valid,
             _ => Conclusion::Suspect,
         },
-        text: format!("After the load the target has {in_flight} requests in flight and {stores}."),
+        text: format!(
+            "After the load the target has {in_flight} {} in flight and {stores}.",
+            if in_flight == 1 {
+                "request"
+            } else {
+                "requests"
+            }
+        ),
     }
 }
 
@@ -307,6 +314,8 @@ mod tests {
         let nothing = left(&state(0, 1));
         assert_eq!(nothing.conclusion, Conclusion::Valid);
         assert!(nothing.text.contains("no entries"), "{}", nothing.text);
+        let one = left(&state(1, 1)).text;
+        assert!(one.contains("has 1 request in flight"), "{one}");
         let some = left(&state(2, 5));
         assert_eq!(some.conclusion, Conclusion::Suspect);
         assert!(some.text.contains("4 in workflows"), "{}", some.text);
