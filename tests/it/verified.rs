@@ -168,7 +168,7 @@ fn every_number_of_a_ladder_a_search_and_samples_is_computed_again() {
         std::fs::write(&path, [&bytes[..], b"\n"].concat()).expect("writable");
         let ended = verify(&folder);
         assert_eq!(ended.code, Some(5), "{file}: {}", ended.stdout);
-        let said = format!("evidence.{file}: differs from the file that the run wrote");
+        let said = format!("{file}: differs from the file that the run wrote");
         assert!(ended.stdout.contains(&said), "{}", ended.stdout);
         std::fs::remove_file(&path).expect("it is there");
         let ended = verify(&folder);
