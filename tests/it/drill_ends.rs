@@ -41,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Running {
     child: Child,
     stdout: Option<BufReader<ChildStdout>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Running {
@@ -69,7 +69,7 @@ impl Running {
         Self {
             child,
             stdout,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -88,6 +88,14 @@ impl Running {
         let pid = libc::pid_t::try_from(self.child.id()).expect("a pid");
         // SAFETY: `kill` only sends a signal, to a child that was not waited for yet.
         unsafe { libc::kill(pid, signal) };
+    }
+
+    fn journal(&self) -> Value {
+        let files = std::fs::read_dir(self.folder.path()).expect("a folder");
+        let mut paths = files.flatten().map(|entry| entry.path());
+        let is_journal = |path: &PathBuf| path.extension().is_some_and(|end| end == "json");
+        let path = paths.find(is_journal).expect("a journal");
+        serde_json::from_slice(&std::fs::read(path).expect("readable")).expect("JSON")
     }
 
     fn stderr(&mut self) -> String {
@@ -146,12 +154,14 @@ fn signals_that_ask_for_an_end_take_everything_back_first() {
         drill.send(signal);
         let status = drill.child.wait().expect("it can be waited for");
         assert_eq!(in_force(&up), (json!(1.0), usual), "signal {signal}");
-        assert_eq!(status.code(), Some(1), "signal {signal}");
-        let stderr = drill.stderr();
-        assert!(
-            stderr.contains("everything injected was reverted"),
-            "{stderr}"
-        );
+        assert_eq!(status.code(), Some(105), "signal {signal}");
+        drill.read_until("verdict: INTERRUPTED");
+        drill.read_until("everything injected was reverted");
+        let journal = drill.journal();
+        assert_eq!(journal["status"], "interrupted");
+        assert_eq!(journal["outcome"]["verdict"], "interrupted");
+        let events = journal["seen"]["events"].as_array().map(Vec::len);
+        assert_eq!(events, Some(2), "{journal}");
     }
 }
 

@@ -40,6 +40,7 @@ fn what_is_written_is_sound() {
             ended.stdout
         );
     }
+    assert!(read(&perf, "suite.yaml").contains("base_url: \"http://127.0.0.1:3000\"\n"));
     assert!(read(&perf, "load.js").contains("|| \"http://127.0.0.1:3000\";"));
     for file in ["suite.yaml", "detectors.yaml"] {
         let ended = call_in(&perf, &["check", file]);
@@ -119,6 +120,25 @@ fn a_url_that_is_not_one_or_a_folder_that_cannot_be_is_refused() {
     assert!(ended.stderr.contains("/dev/null/here"), "{}", ended.stderr);
 }
 
+#[test]
+fn a_suite_tests_the_service_that_it_names() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let ended = call_in(folder.path(), &["init", "--base-url", "http://127.0.0.1:1"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let ended = call_in(folder.path(), &["test", "suite.yaml"]);
+    assert_ne!(ended.code, Some(0), "{}", ended.stdout);
+    assert!(ended.stderr.contains("127.0.0.1:1"), "{}", ended.stderr);
+    let ended = call_in(folder.path(), &["test", "suite.yaml", "--dry"]);
+    assert!(
+        ended.stdout.contains("suite service, http://127.0.0.1:1,"),
+        "{}",
+        ended.stdout
+    );
+    let elsewhere = ["test", "suite.yaml", "--base-url", "http://127.0.0.1:2"];
+    let ended = call_in(folder.path(), &elsewhere);
+    assert!(ended.stderr.contains("127.0.0.1:2"), "{}", ended.stderr);
+}
+
 /// Ends with the test.
 struct Running(std::process::Child);
 
@@ -151,13 +171,14 @@ fn url_of(child: &mut std::process::Child) -> String {
 #[test]
 fn the_script_and_the_smoke_test_run_as_they_are() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    assert_eq!(call_in(folder.path(), &["init"]).code, Some(0));
     let mut target = Command::new(env!("CARGO_BIN_EXE_sparring"));
     target.args(["target", "lab", "--port", "0"]);
     target.stdout(std::process::Stdio::piped());
     target.stderr(std::process::Stdio::null());
     let mut target = Running(target.spawn().expect("it starts"));
     let url = url_of(&mut target.0);
+    let ended = call_in(folder.path(), &["init", "--base-url", &url]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let words = [
         "run",
         "load.js",
@@ -167,20 +188,12 @@ fn the_script_and_the_smoke_test_run_as_they_are() {
         "2",
         "--quiet",
     ];
-    let mut run = sparring();
-    run.args(words).env("PERF_BASE_URL", &url);
-    let ended: Ended = run
-        .current_dir(folder.path())
-        .output()
-        .expect("it runs")
-        .into();
+    let ended = call_in(folder.path(), &words);
     assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
     let words = [
         "test",
         "suite.yaml",
         "smoke",
-        "--base-url",
-        &url,
         "--time-scale",
         "0.2",
         "--quiet",
@@ -193,6 +206,8 @@ fn the_script_and_the_smoke_test_run_as_they_are() {
         ended.stdout,
         ended.stderr
     );
+    let target = format!("  target   the simulated system lab, {url}\n");
+    assert!(ended.stdout.contains(&target), "{}", ended.stdout);
     let results = std::fs::read_dir(folder.path().join("results")).expect("results");
     let run = results.flatten().next().expect("a run").path();
     assert!(run.join("report.html").is_file() && run.join("junit.xml").is_file());

@@ -253,6 +253,70 @@ const MISTAKES: &[Mistake] = &[
         says: &["too many files are open", "`ulimit -n 65535`"],
     },
     Mistake {
+        name: "a suite that is not UTF-8",
+        command: "sparring test latin.yaml",
+        code: 2,
+        says: &["cannot read latin.yaml", "it is not UTF-8 text"],
+    },
+    Mistake {
+        name: "a folder instead of a suite, as a path",
+        command: "sparring test ./closed",
+        code: 2,
+        says: &["cannot read ./closed", "it is a directory; name a file"],
+    },
+    Mistake {
+        name: "a folder instead of a suite, as a word",
+        command: "sparring test closed",
+        code: 2,
+        says: &["closed is a folder; name a suite file in it"],
+    },
+    Mistake {
+        name: "a suite that is empty",
+        command: "sparring test empty.yaml",
+        code: 2,
+        says: &["empty.yaml is empty"],
+    },
+    Mistake {
+        name: "results that are not there",
+        command: "sparring test acis --report-only --results none",
+        code: 1,
+        says: &["the folder none does not exist; run a test first"],
+    },
+    Mistake {
+        name: "a time without a unit",
+        command: "sparring check steady.yaml",
+        code: 1,
+        says: &[
+            "steady.yaml has 1 error:",
+            "steady.for: ",
+            "a duration with its unit",
+        ],
+    },
+    Mistake {
+        name: "a port that is taken, for a mock",
+        command: "sparring mock --config taken.yaml",
+        code: 1,
+        says: &["already in use by another process; name a single detector with --port"],
+    },
+    Mistake {
+        name: "a limit of open files that is too low for the mocks",
+        command: "ulimit -n 16; sparring up --free-ports --quiet",
+        code: 1,
+        says: &["`ulimit -n 65535`"],
+    },
+    Mistake {
+        name: "a Prometheus that does not listen",
+        command: "sparring test acis load --prometheus http://127.0.0.1:$DOWN",
+        code: 1,
+        says: &["cannot be queried: Connection refused"],
+    },
+    Mistake {
+        name: "a flag with two letters exchanged",
+        command: "sparring run --vsu 3 load.js",
+        code: 2,
+        says: &["a similar argument exists: '--vus'"],
+    },
+    Mistake {
         name: "no home directory",
         command: "unset HOME XDG_STATE_HOME; sparring up --quiet --config down.yaml >out 2>&1 & \
                   until grep -q ready out || ! kill -0 $!; do sleep 0.05; done; \
@@ -362,6 +426,21 @@ const TYPES: [&str; 14] = [
     "Vec", "Option", "struct",
 ];
 
+/// A suite with one mistake: the time has no unit.
+const STEADY: &str = "
+suite: s
+default: [one]
+all: [one]
+classes: { User: { script: load.js, exec: default, wait_s: [0, 0] } }
+tests:
+  one:
+    about: One.
+    model: closed
+    users: [User]
+    phases: [{ ramp: { to: 1 } }, { steady: { for: 9 } }]
+    judge: { checks: 1.0 }
+";
+
 fn prepare(folder: &Path, down: u16, taken: u16) {
     let fleet = |port| {
         format!(
@@ -383,6 +462,7 @@ fn prepare(folder: &Path, down: u16, taken: u16) {
         ("taken.yaml", fleet(taken)),
         ("down.yaml", kept),
         ("empty.yaml", String::new()),
+        ("steady.yaml", STEADY.into()),
         ("broken.js", "export default function ( {\n".into()),
         ("load.js", "export default function () {}\n".into()),
     ] {

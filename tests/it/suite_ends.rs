@@ -393,6 +393,19 @@ exit $code";
     assert_eq!(report["outcome"], "inconclusive");
     assert_eq!(report["tests"].as_array().map(Vec::len), Some(1));
     assert_eq!(report["tests"][0]["figures"]["requests"], 5);
+    // Whole files only, and the record is the one of its evidence.
+    let kept = std::fs::read_dir(folder.path().join("kept/run")).expect("a folder");
+    let names = kept.flatten().map(|entry| entry.file_name());
+    let names: Vec<String> = names
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect();
+    let is_of_whole = |name: &String| !name.starts_with('.') && name != "report.html";
+    assert!(names.iter().all(is_of_whole), "{names:?}");
+    assert!(ended.stderr.contains("saved in results/"), "{said}");
+    let kept = folder.path().join("kept/run");
+    let verified = sparring().arg("verify").arg(kept).output();
+    let verified = crate::binary::Ended::from(verified.expect("it runs"));
+    assert_eq!(verified.code, Some(0), "{}{said}", verified.stdout);
 }
 
 /// `ulimit -f`: the write fails, but not the process; earlier records remain.

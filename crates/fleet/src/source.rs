@@ -49,11 +49,7 @@ impl Source {
     fn of(path: &Path, text: io::Result<String>) -> Result<Self, LoadError> {
         let text = text.map_err(|source| LoadError::Unreadable {
             path: path.to_owned(),
-            source: match source.kind() {
-                io::ErrorKind::InvalidData => io::Error::other("it is not UTF-8 text"),
-                io::ErrorKind::IsADirectory => io::Error::other("it is a directory; name a file"),
-                _ => source,
-            },
+            source: live_config::read::explained(source),
         })?;
         Ok(Self {
             origin: path.display().to_string(),

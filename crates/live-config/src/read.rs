@@ -70,6 +70,17 @@ pub fn yaml(text: &str) -> Result<Value, SyntaxError> {
     })
 }
 
+/// The error of reading a file as text, in words that say what the file is instead.
+pub fn explained(error: std::io::Error) -> std::io::Error {
+    use std::io::{Error, ErrorKind};
+
+    match error.kind() {
+        ErrorKind::InvalidData => Error::other("it is not UTF-8 text"),
+        ErrorKind::IsADirectory => Error::other("it is a directory; name a file"),
+        _ => error,
+    }
+}
+
 /// Reads `value` as a `T`.
 ///
 /// # Errors
@@ -98,7 +109,8 @@ pub fn repair<T: DeserializeOwned>(mut value: Value) -> Reading<T> {
             Err(problem) => problem,
         };
         let place = problem.place();
-        if repaired.insert(place.clone()) && !is_below(&repaired, &place) {
+        let is_consequence = is_below(&repaired, &place) || is_emptied(&repaired, &value, &place);
+        if repaired.insert(place.clone()) && !is_consequence {
             let message = with_keys(&problem.explain(), &value, &place);
             errors.push(ConfigError::new(display(&place), message));
         }
@@ -370,6 +382,14 @@ fn is_telling(value: &str) -> bool {
 /// Whether a container of `place` was repaired before, so that this is only a consequence.
 fn is_below(repaired: &BTreeSet<Place>, place: &[String]) -> bool {
     (1..place.len()).any(|length| repaired.contains(&place[..length]))
+}
+
+/// Whether a mapping is empty because its content was left out by a repair.
+fn is_emptied(repaired: &BTreeSet<Place>, value: &Value, place: &[String]) -> bool {
+    let found = at(value, place).and_then(Value::as_object);
+    let is_empty = found.is_some_and(serde_json::Map::is_empty);
+    let is_inside = |inner: &Place| inner.len() > place.len() && inner.starts_with(place);
+    is_empty && repaired.iter().any(is_inside)
 }
 
 fn display(place: &[String]) -> String {

@@ -9,7 +9,7 @@ use crate::tls::TlsError;
 pub enum StartError {
     #[error("the profile of {detector} is not valid")]
     Profile { detector: String, source: Invalid },
-    #[error("a port or a thread could not be allocated")]
+    #[error("a detector could not get a port, a file or a thread from the system")]
     System(#[from] std::io::Error),
     #[error("the metrics of a detector could not be set up")]
     Metrics(#[from] prometheus::Error),

@@ -9,6 +9,7 @@ pub mod metrics;
 mod openmetrics;
 mod peer;
 pub mod process;
+mod refusals;
 pub mod serve;
 pub mod threads;
 

@@ -23,6 +23,23 @@ pub fn raise_descriptors() {
 #[cfg(not(unix))]
 pub fn raise_descriptors() {}
 
+/// The number of files that this process may have open, sockets among them. `None`: it is unknown.
+#[cfg(unix)]
+pub fn descriptors() -> Option<u64> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the pointer is to a live value of the right type.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 };
+    known.then_some(limit.rlim_cur)
+}
+
+#[cfg(not(unix))]
+pub fn descriptors() -> Option<u64> {
+    None
+}
+
 /// A file that may not grow any more (`ulimit -f`) is an error of the write, as in Go's runtime, and therefore in k6. By
 /// default it is a signal that ends the process, with everything that was measured.
 #[cfg(unix)]

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use crate::peer::Peer;
+use crate::refusals::Refusals;
 use crate::threads::Threads;
 
 /// The signal to stop. Clones share the signal; a child can be stopped alone.
@@ -157,12 +158,16 @@ pub async fn serve_within(
         };
         begin_on(threads, connections, stream, serve);
     };
+    let mut refusals = Refusals::default();
     loop {
         tokio::select! {
             () = stop.closing.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => begin(&mut connections, stream),
-                Err(error) => pause_after(&error).await,
+                Ok((stream, _)) => {
+                    refusals.end();
+                    begin(&mut connections, stream);
+                }
+                Err(error) => pause_after(&error, &mut refusals).await,
             },
             Some(_) = connections.join_next() => {}
         }
@@ -282,10 +287,10 @@ async fn connection(protocol: http1::Builder, stream: TcpStream, routes: Routes,
 
 /// A connection that broke before it was accepted is the client's problem. For any other error, such as too
 /// many open files, only waiting can help.
-async fn pause_after(error: &io::Error) {
+async fn pause_after(error: &io::Error, refusals: &mut Refusals) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if ![ConnectionAborted, ConnectionRefused, ConnectionReset].contains(&error.kind()) {
-        tracing::error!(%error, "no connection can be accepted; trying again in a second");
+        refusals.note(error);
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }

@@ -16,7 +16,7 @@ use crate::commands::{self, CommandResult};
 use crate::process::surroundings;
 use crate::stdout;
 use crate::terminal::{self, say};
-use crate::{environment, k6_words};
+use crate::{environment, exchanged, k6_words};
 
 /// A bench for services that fan out to flaky dependencies.
 ///
@@ -33,7 +33,15 @@ impl Cli {
     /// Reads the process' arguments. An empty variable counts as not set, since `HEALTH_URL=` is a usual way to
     /// switch one off.
     pub fn read() -> Result<Self, clap::Error> {
-        let matches = sparring().try_get_matches()?;
+        let mut command = sparring();
+        let matches = command.try_get_matches_from_mut(std::env::args_os());
+        let matches = matches.map_err(|said| {
+            let named = std::env::args_os().nth(1).unwrap_or_default();
+            match command.find_subcommand(named) {
+                Some(named) => exchanged::hinted(said, named),
+                None => said,
+            }
+        })?;
         Self::from_arg_matches(&matches)
     }
 }

@@ -15,7 +15,7 @@ use crate::environment;
 pub struct StateArguments {
     /// Folder for jobs and idempotency keys; one process at a time may use it [default:
     /// `orchestration.job_store` of the fleet file, else a folder for this port under
-    /// $`XDG_STATE_HOME`/sparring or ~/.local/state/sparring; with a free port a temporary one]
+    /// $XDG_STATE_HOME/sparring or ~/.local/state/sparring; with a free port a temporary one]
     #[arg(long, value_name = "DIR", env = "SPARRING_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
     /// Share cache, idempotency keys, rate limits and jobs with all replicas that use the same

@@ -13,6 +13,7 @@ mod columns;
 mod commands;
 mod data_dir;
 mod environment;
+mod exchanged;
 mod fault_text;
 mod fleet_names;
 mod k6_words;

@@ -142,6 +142,7 @@ impl Stack {
         self.shutdown.cancel();
         while let Some(ended) = self.servers.join_next().await {
             if let Ok((name, Err(error))) = ended {
+                let error = load_driver::without_numbers(&error.to_string());
                 tracing::warn!(%error, "{name} did not stop cleanly");
             }
         }

@@ -45,16 +45,42 @@ pub fn error_line(text: fmt::Arguments<'_>) {
 /// Prints `failure` and its causes to stderr. The exit code is 1, and 2 for [`Usage`] and for a fleet, suite or drill
 /// file that cannot be read, because the command line has to name another one.
 pub fn report(failure: &(dyn Error + 'static)) -> ExitCode {
-    complain!("error: {}", without_numbers(&failure.to_string()));
-    let mut cause = failure.source();
-    while let Some(error) = cause {
-        complain!("  caused by: {}", without_numbers(&error.to_string()));
-        cause = error.source();
+    for (place, text) in texts(failure).iter().enumerate() {
+        let before = if place == 0 { "error" } else { "  caused by" };
+        complain!("{before}: {}", without_numbers(text));
     }
     if failure.is::<Usage>() || is_unreadable(failure) {
         return ExitCode::from(USAGE);
     }
     ExitCode::FAILURE
+}
+
+/// The message of an error and those of its causes, without those that the one before ends with. An error whose cause is the
+/// limit of open files is told by that limit.
+fn texts(failure: &(dyn Error + 'static)) -> Vec<String> {
+    let mut texts = vec![failure.to_string()];
+    let mut next = Some(failure);
+    while let Some(error) = next {
+        let of_system = error.downcast_ref::<io::Error>();
+        let is_told = texts.iter().any(|text| text.contains("ulimit -n"));
+        if of_system.and_then(io::Error::raw_os_error) == Some(libc::EMFILE) && !is_told {
+            return vec![too_few_files()];
+        }
+        let text = error.to_string();
+        if texts.last().is_some_and(|last| !last.ends_with(&text)) {
+            texts.push(text);
+        }
+        next = error.source();
+    }
+    texts
+}
+
+fn too_few_files() -> String {
+    let limit = service_runtime::limits::descriptors();
+    let limit = limit.map_or_else(|| "too few".to_owned(), |limit| limit.to_string());
+    format!(
+        "{limit} open files are allowed, which is not enough; raise the limit with `ulimit -n 65535`"
+    )
 }
 
 fn is_unreadable(failure: &(dyn Error + 'static)) -> bool {
@@ -184,4 +210,30 @@ pub fn clear_line() {
 /// Whether stderr has colours: it is a terminal, and `NO_COLOR` is not set.
 pub fn stderr_takes_colour() -> bool {
     io::stderr().is_terminal() && !is_dumb() && !environment::is_set("NO_COLOR")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{texts, too_few_files};
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("a is not one{shown}")]
+    struct Outer {
+        shown: String,
+        source: std::io::Error,
+    }
+
+    #[test]
+    fn a_cause_is_told_once_and_the_limit_of_files_by_its_number() {
+        let check = |shown: &str, source: std::io::Error, told: &[&str]| {
+            let shown = shown.to_owned();
+            assert_eq!(texts(&Outer { shown, source }), told);
+        };
+        let gone = || std::io::Error::other("gone");
+        check("", gone(), &["a is not one", "gone"]);
+        check(": gone", gone(), &["a is not one: gone"]);
+        let full = std::io::Error::from_raw_os_error(libc::EMFILE);
+        check("", full, &[&too_few_files()]);
+        assert!(too_few_files().contains("`ulimit -n 65535`"));
+    }
 }

@@ -35,6 +35,8 @@ pub enum SuiteError {
     },
     #[error("{origin} is not valid YAML: {message}")]
     Syntax { origin: String, message: String },
+    #[error("{0} is empty; `sparring init` writes a suite to start from")]
+    Empty(String),
     #[error("{0}")]
     AnotherKind(String),
     #[error("{origin} has {}", list(errors))]
@@ -76,7 +78,7 @@ pub fn built_in(name: &str) -> Option<Result<SuiteFile, SuiteError>> {
 pub fn read(path: &Path) -> Result<SuiteFile, SuiteError> {
     let text = std::fs::read_to_string(path).map_err(|source| SuiteError::Unreadable {
         path: path.to_owned(),
-        source,
+        source: live_config::read::explained(source),
     })?;
     let folder = path.parent().unwrap_or(Path::new(""));
     parse(&path.display().to_string(), &text, Some(folder))
@@ -92,6 +94,9 @@ pub fn parse(origin: &str, text: &str, folder: Option<&Path>) -> Result<SuiteFil
         origin: origin.to_owned(),
         message: error.to_string(),
     })?;
+    if value.is_null() {
+        return Err(SuiteError::Empty(origin.to_owned()));
+    }
     if let Some(kind) = Kind::of(&value).filter(|kind| *kind != Kind::Suite) {
         return Err(SuiteError::AnotherKind(kind.instead(origin)));
     }

@@ -225,7 +225,7 @@ impl Drill {
     pub fn read(path: &Path) -> Result<Self, ReadError> {
         let text = std::fs::read_to_string(path).map_err(|source| ReadError::Unreadable {
             path: path.to_owned(),
-            source,
+            source: live_config::read::explained(source),
         })?;
         Self::parse(path, &text)
     }

@@ -16,5 +16,5 @@ pub mod run;
 mod scripts;
 pub mod verdict;
 
-pub use report::{Report, WriteError};
+pub use report::{Report, WriteError, write_whole};
 pub use verdict::{Measured, Verdict};

@@ -1,5 +1,6 @@
 //! The result file: `performance_test_results_<UTC time>.json`.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -47,6 +48,66 @@ pub struct WriteError {
     pub path: PathBuf,
     #[source]
     pub source: io::Error,
+}
+
+/// Writes a file whole or not at all: under a temporary name beside it, which then replaces the file. What is not a
+/// regular file, such as a pipe, is written directly.
+///
+/// # Errors
+/// It cannot be written; an earlier file of that name is unchanged.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    let is_special = path.symlink_metadata().is_ok_and(|it| !it.is_file());
+    let written = if is_special {
+        fs::write(path, bytes)
+    } else {
+        prepare(path, bytes).and_then(Prepared::put)
+    };
+    written.map_err(|source| WriteError {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// A file under its temporary name, which is removed with the value.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    temporary: PathBuf,
+    path: PathBuf,
+}
+
+/// Writes the bytes under a temporary name; the folder is created if it is missing.
+///
+/// # Errors
+/// They cannot be written; nothing is left.
+pub(crate) fn prepare(path: &Path, bytes: &[u8]) -> io::Result<Prepared> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let last = path.file_name().unwrap_or_default().to_string_lossy();
+    if !folder.as_os_str().is_empty() {
+        fs::create_dir_all(folder)?;
+    }
+    // From here on, a part of the file is removed: it would occupy the rest of a full disk.
+    let prepared = Prepared {
+        temporary: folder.join(format!(".{last}")),
+        path: path.to_owned(),
+    };
+    fs::write(&prepared.temporary, bytes)?;
+    Ok(prepared)
+}
+
+impl Prepared {
+    /// Gives the file its name.
+    ///
+    /// # Errors
+    /// It cannot be renamed.
+    pub(crate) fn put(self) -> io::Result<()> {
+        fs::rename(&self.temporary, &self.path)
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.temporary));
+    }
 }
 
 impl Report {
@@ -110,11 +171,10 @@ impl Report {
             path: path.clone(),
             source,
         };
-        std::fs::create_dir_all(folder).map_err(fail)?;
         let mut text =
             serde_json::to_string_pretty(self).map_err(|error| fail(io::Error::other(error)))?;
         text.push('\n');
-        std::fs::write(&path, text).map_err(fail)?;
+        write_whole(&path, text.as_bytes())?;
         Ok(path)
     }
 }
@@ -172,6 +232,17 @@ mod tests {
         );
         assert_eq!(value["results"]["load"]["locust_result"], Value::Null);
         assert_eq!(value["results"]["load"]["invalid_because"][0], "stopped");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_whole_leaves_the_earlier_one() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a.json");
+        write_whole(&path, b"one").expect("writable");
+        // The temporary name is taken by a folder.
+        fs::create_dir(folder.path().join(".a.json")).expect("writable");
+        write_whole(&path, b"two").expect_err("it cannot be written");
+        assert_eq!(fs::read(&path).expect("readable"), b"one");
     }
 
     #[test]

@@ -75,6 +75,8 @@ pub enum RequestError {
         tests: Vec<String>,
         classes: Vec<String>,
     },
+    #[error("{0} is a folder; name a suite file in it, such as {0}/suite.yaml")]
+    Folder(String),
     #[error("the time scale {0} is out of range; use a number from {LEAST_TIME_SCALE} to 1")]
     TimeScale(f64),
     #[error(transparent)]
@@ -269,6 +271,8 @@ fn sorted(request: &Request, file: &SuiteFile) -> Result<(Vec<String>, Vec<Strin
             tests.push(word.clone());
         } else if file.classes.contains_key(word) {
             classes.push(word.clone());
+        } else if Path::new(word).is_dir() {
+            return Err(RequestError::Folder(word.clone()));
         } else {
             return Err(unknown(word, file));
         }

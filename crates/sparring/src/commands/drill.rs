@@ -33,8 +33,8 @@ use crate::terminal::{self, Usage, say};
 /// The faults of simulated systems are part of their suites: `sparring test acis fault-tolerance`.
 ///
 /// Exit codes: 0 everything held, 99 something did not, 4 the system was not steady beforehand,
-/// 5 the figures cannot be trusted, 1 the drill could not be carried out or its journal could not
-/// be written.
+/// 5 the figures cannot be trusted, 105 it was interrupted, and its journal has what was observed so far,
+/// 1 the drill could not be carried out or its journal could not be written.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
@@ -88,7 +88,11 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
         Verdict::Failed => 99,
         Verdict::NotSteady => 4,
         Verdict::Untrusted => 5,
+        Verdict::Interrupted => 105,
     };
+    if conducted.outcome.verdict == Verdict::Interrupted && conducted.is_reverted {
+        say!("everything injected was reverted");
+    }
     match conducted.write(&drill, &arguments.results, &arguments.file) {
         Ok(path) => say!("journal: {}", path.display()),
         // The verdict remains valid, but a drill without its journal is not a success.

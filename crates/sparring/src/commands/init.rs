@@ -34,8 +34,7 @@ const EXAMPLES: &str = "\
 Examples:
   sparring init                          in the current folder, for a service on port 8080
   sparring init perf --base-url http://127.0.0.1:3000
-  sparring test suite.yaml smoke --base-url http://127.0.0.1:8080
-                                         the first run";
+  sparring test suite.yaml smoke         the first run";
 
 /// A file with its text; `@BASE_URL@` stands for the URL as a string in quotes.
 const FILES: [(&str, &str); 4] = [
@@ -71,7 +70,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
         };
         let there = there.join(", ");
         return Err(format!(
-            "{there} {are} already present; nothing was written. Use another DIR, or --force to replace {them}"
+            "{there} {are} already; nothing was written. Use another DIR, or --force to replace {them}"
         )
         .into());
     }
@@ -97,7 +96,7 @@ fn next(folder: &Path, url: &str) -> String {
     };
     format!(
         "\nNext:\n{enter}  sparring doctor --base-url {url} --script load.js\n  \
-         sparring test suite.yaml smoke --base-url {url}{workflow}"
+         sparring test suite.yaml smoke{workflow}"
     )
 }
 

@@ -13,7 +13,7 @@ use super::fault::detector_names;
 use crate::cli::FleetArguments;
 use crate::fleet_names::find;
 use crate::signals;
-use crate::terminal::{Usage, say};
+use crate::terminal::{self, Usage, say};
 
 /// Serves the named mock detectors of the fleet file, or all of them if none is named, until
 /// Ctrl-C or SIGTERM. Each listens on the port of its endpoint. Changes of the file's profiles are
@@ -42,6 +42,9 @@ Examples:
   sparring mock -c own.yaml --host 0.0.0.0
                                          those of a file, reachable from other machines";
 
+/// The remedy for a port in use.
+const HINT: &str = "name a single detector with --port, where 0 is a free one";
+
 pub fn execute(arguments: &Arguments) -> CommandResult {
     arguments.fleet.init_logging("info");
     let fleet = arguments.fleet.load()?;
@@ -58,7 +61,8 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
             let detector = &fleet.detectors[&name];
             let declared = detector.authority().map_or(0, |(_, port)| port);
             let address = SocketAddr::new(arguments.host, arguments.port.unwrap_or(declared));
-            let listener = bind(address, &name).await?;
+            let listener = bind(address, &name).await;
+            let listener = listener.map_err(|error| terminal::hinted(error.into(), HINT))?;
             say!("{name}  http://{}", listener.local_addr()?);
             servers.push((mock_detectors::Config::of(&name, detector), listener));
         }

@@ -61,6 +61,11 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
         Ok(formats) => formats,
         Err(message) => return Ok(usage(&message)),
     };
+    if let Some(output) = &arguments.output
+        && let Some(message) = not_a_folder(output)
+    {
+        return Ok(usage(&message));
+    }
     let mut runs = Vec::new();
     for name in &arguments.runs {
         runs.push(run_folder::find(name, &arguments.results)?);
@@ -111,6 +116,24 @@ fn formats(names: &[String]) -> Result<Vec<Format>, String> {
     Ok(formats)
 }
 
+/// A file, or a name that can only be meant for one, instead of a folder.
+fn not_a_folder(output: &Path) -> Option<String> {
+    const ENDINGS: [&str; 6] = ["md", "html", "json", "xml", "csv", "txt"];
+    let name = output.display();
+    if output.is_file() {
+        return Some(format!(
+            "{name} is a file; --output takes a folder, or - for standard output"
+        ));
+    }
+    let ending = output.extension().and_then(|ending| ending.to_str());
+    let is_of_file = ending.is_some_and(|ending| ENDINGS.contains(&ending));
+    (is_of_file && !output.exists()).then(|| {
+        format!(
+            "{name} is the name of a file; --output takes a folder, or - for standard output, as in `--output - >{name}`"
+        )
+    })
+}
+
 fn one(run: &RunFolder, formats: &[Format]) -> Vec<Artefact> {
     let baseline = run.baseline();
     formats
@@ -143,4 +166,29 @@ fn write(folder: &Path, artefacts: &[Artefact]) -> CommandResult {
 fn usage(message: &str) -> ExitCode {
     complain!("error: {message}");
     ExitCode::from(USAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_that_is_no_folder_is_refused() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("exists.md");
+        std::fs::write(&file, "").expect("writable");
+        let check = |path: &Path, says: Option<&str>| {
+            let said = not_a_folder(path);
+            let fits = match (&said, says) {
+                (Some(said), Some(text)) => said.contains(text),
+                (said, says) => said.is_none() && says.is_none(),
+            };
+            assert!(fits, "{}: {said:?}", path.display());
+        };
+        check(&file, Some("is a file; --output takes a folder"));
+        check(Path::new("new.html"), Some("--output takes a folder"));
+        check(Path::new("-"), None);
+        check(Path::new("out"), None);
+        check(folder.path(), None);
+    }
 }

@@ -40,7 +40,7 @@ const USAGE: u8 = 2;
 /// A suite is orchestrator (the default), acso, aiaas, acis, agent360 or a file; a test is the
 /// name of one of its tests, and `all` stands for the suite's usual ones. The order of words does not matter: `sparring test smoke`,
 /// `sparring test acis breakpoint`, `sparring test acso`. A user class replaces those of the
-/// test. Without PERF_BASE_URL or --base-url, the system under test is started in this process on a free port:
+/// test. Without --base-url, PERF_BASE_URL or `base_url` in the suite file, the system under test is started in this process on a free port:
 /// the orchestrator with its mock detectors, or the suite's simulated system.
 ///
 /// Each run has a folder, RESULTS/TIME-SUITE: plan.json, report.json, samples.csv, a histogram log for
@@ -132,6 +132,7 @@ Exit codes:
   104  k6's: a script or its options cannot be used
   105  interrupted by Ctrl-C or SIGTERM; the measurements so far are kept
   107  k6's: a script threw an exception
+  130  a third Ctrl-C ended the program at once: no verdict, and reports may be missing
 
 Examples:
   sparring test smoke                    start everything, run the smoke test, give a verdict
@@ -202,10 +203,10 @@ fn carry_out(arguments: &Arguments) -> CommandResult {
         return Ok(refuse(&error));
     }
     if arguments.output.is_wanted() {
-        let is_served_here = arguments.base_url().is_none();
+        let url = arguments.run.url_for(&resolved.file);
         return arguments
             .output
-            .show(&plan, &resolved.understood, is_served_here);
+            .show(&plan, &resolved.understood, url.as_deref());
     }
     run::execute(
         arguments,
@@ -359,7 +360,7 @@ impl OutputArguments {
         self.dry || self.plan_json || self.k6_options
     }
 
-    fn show(&self, plan: &Plan, understood: &str, is_served_here: bool) -> CommandResult {
+    fn show(&self, plan: &Plan, understood: &str, url: Option<&str>) -> CommandResult {
         if self.plan_json {
             say!("{}", serde_json::to_string_pretty(plan)?);
         } else if self.k6_options {
@@ -367,7 +368,7 @@ impl OutputArguments {
                 say!("{}", test.options);
             }
         } else {
-            dry::print(plan, understood, is_served_here);
+            dry::print(plan, understood, url);
         }
         Ok(terminal::printed(ExitCode::SUCCESS))
     }

@@ -79,6 +79,14 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     ended.map_err(|failure| terminal::hinted(failure, "--free-ports takes any free ports"))
 }
 
+/// A server that ended with an error.
+#[derive(Debug, thiserror::Error)]
+#[error("{name} broke: {source}")]
+struct Broken {
+    name: String,
+    source: std::io::Error,
+}
+
 async fn up(
     arguments: &Arguments,
     fleet: fleet::Fleet,
@@ -115,7 +123,7 @@ async fn up(
     match broken {
         None => Ok(ExitCode::SUCCESS),
         Some((name, Ok(()))) => Err(format!("{name} exited unexpectedly").into()),
-        Some((name, Err(error))) => Err(format!("{name} broke: {error}").into()),
+        Some((name, Err(source))) => Err(Broken { name, source }.into()),
     }
 }
 

@@ -43,16 +43,18 @@ pub struct Conducted {
     /// When it began; all times of `seen` are from there.
     pub began: SystemTime,
     pub took: Duration,
+    /// Whether every injected fault was reverted by the drill itself.
+    pub is_reverted: bool,
 }
 
 /// Carries out `drill` on `target`. `driver` is the command line that runs a k6 script, without the script;
 /// `tell` receives the progress. Faults are reverted also on errors, on a panic of `tell` and when the
 /// drill is interrupted; a mock that loses contact with the drill reverts its fault by itself. Nothing is
-/// changed if the system is not steady. A detector that is lost during the drill makes it untrusted, but
+/// changed if the system is not steady. An interrupted drill has what was observed so far. A detector that is lost during the drill makes it untrusted, but
 /// the measurements are kept.
 ///
 /// # Errors
-/// Nothing was injected, because the drill could not be carried out, or it was interrupted.
+/// Nothing was injected, because the drill could not be carried out.
 pub async fn conduct(
     drill: &Drill,
     target: &Target,
@@ -94,10 +96,10 @@ pub async fn conduct(
         invalid_because: Vec::new(),
         tell,
     };
-    let end = tokio::select! {
-        end = caught(conductor.go()) => end,
-        () = ending.asked.cancelled() => Ok(Err(ConductError::Interrupted)),
-        () = injector.clone().keep() => Ok(Ok(())),
+    let (end, is_interrupted) = tokio::select! {
+        end = caught(conductor.go()) => (end, false),
+        () = ending.asked.cancelled() => (Ok(Ok(())), true),
+        () = injector.clone().keep() => (Ok(Ok(())), false),
     };
     let now = begun.elapsed();
     let reverted = injector.take_all_back().await;
@@ -114,14 +116,10 @@ pub async fn conduct(
     }
     match end {
         Err(panic) => resume_unwind(panic),
-        // The message of this error states that everything was reverted, so a failed revert takes
-        // precedence.
-        Ok(Err(ConductError::Interrupted)) => reverted.and(Err(ConductError::Interrupted))?,
-        Ok(end) => {
-            end?;
-            conductor.invalidate_unless(reverted);
-        }
+        Ok(end) => end?,
     }
+    let is_reverted = reverted.is_ok();
+    conductor.invalidate_unless(reverted);
     let (seen, mut invalid_because) = (conductor.seen, conductor.invalid_because);
     invalid_because.extend(seen.distrust());
     invalid_because.extend(injector.lost().into_iter().map(|detector| {
@@ -129,8 +127,15 @@ pub async fn conduct(
             "the fault of {detector} was reverted by another client, or was not renewed in time"
         )
     }));
+    let mut outcome = judge::judge(drill, &seen, now, &invalid_because);
+    if is_interrupted {
+        // Requirements are judged at the end, which was not reached.
+        outcome.verdict = judge::Verdict::Interrupted;
+        outcome.broken = invalid_because;
+    }
     Ok(Conducted {
-        outcome: judge::judge(drill, &seen, now, &invalid_because),
+        outcome,
+        is_reverted,
         seen,
         began,
         took: now,

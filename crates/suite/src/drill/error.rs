@@ -33,8 +33,6 @@ pub enum ConductError {
     },
     #[error("the load driver cannot be started")]
     Driver(#[source] std::io::Error),
-    #[error("interrupted; everything injected was reverted")]
-    Interrupted,
 }
 
 impl ConductError {

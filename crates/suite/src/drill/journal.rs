@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::Drill;
 use super::conduct::Conducted;
-use crate::report::WriteError;
+use super::judge::Verdict;
+use crate::report::{WriteError, write_whole};
 
 /// Lists of `seen`, and the field with the time of each entry in seconds from the drill's start.
 const TIMED: [(&str, &str); 3] = [("probes", "sent"), ("breakers", "at"), ("events", "at")];
@@ -27,6 +28,10 @@ impl Conducted {
             "drill": drill.title,
             "began": wall_clock(self.began),
             "ended": wall_clock(self.began + self.took),
+            "status": match self.outcome.verdict {
+                Verdict::Interrupted => "interrupted",
+                _ => "complete",
+            },
             "outcome": self.outcome,
             "seen": seen,
         })
@@ -38,12 +43,7 @@ impl Conducted {
     /// The folder or the file cannot be written.
     pub fn write(&self, drill: &Drill, folder: &Path, file: &Path) -> Result<PathBuf, WriteError> {
         let path = folder.join(self.file_name(file));
-        let fail = |source| WriteError {
-            path: path.clone(),
-            source,
-        };
-        std::fs::create_dir_all(folder).map_err(fail)?;
-        std::fs::write(&path, format!("{:#}\n", self.journal(drill))).map_err(fail)?;
+        write_whole(&path, format!("{:#}\n", self.journal(drill)).as_bytes())?;
         Ok(path)
     }
 
@@ -100,6 +100,7 @@ mod tests {
             seen,
             began: began.into(),
             took: at,
+            is_reverted: true,
         };
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = conducted
@@ -131,6 +132,7 @@ mod tests {
             seen,
             began: SystemTime::now(),
             took: Duration::ZERO,
+            is_reverted: true,
         };
         let error = conducted
             .write(&drill, Path::new("/dev/null/r"), Path::new("d.yaml"))

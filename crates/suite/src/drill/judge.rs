@@ -21,6 +21,8 @@ pub enum Verdict {
     NotSteady,
     /// The measurement is not valid.
     Untrusted,
+    /// Ended early by a signal; no requirement was judged.
+    Interrupted,
 }
 
 /// The measurements of a drill. Times are in seconds.
@@ -295,6 +297,7 @@ impl fmt::Display for Outcome {
             Verdict::Failed => "FAILED",
             Verdict::NotSteady => "NOT STEADY, nothing was injected",
             Verdict::Untrusted => "UNTRUSTED, the measurement is not valid",
+            Verdict::Interrupted => "INTERRUPTED, no requirement was judged",
         };
         write!(f, "verdict: {verdict}")
     }

@@ -266,6 +266,14 @@ fn name_of(phase: &Phase) -> Option<&str> {
 
 /// URLs of services; one with a variable is known only when the test runs.
 fn check_addresses(file: &SuiteFile, errors: &mut ConfigErrors) {
+    if let Some(url) = &file.base_url {
+        let is_http = url.starts_with("http://") || url.starts_with("https://");
+        let uri: Option<http::Uri> = url.parse().ok();
+        if !is_http || uri.is_none_or(|uri| uri.host().is_none_or(str::is_empty)) {
+            let hint = "use one such as http://127.0.0.1:8080";
+            errors.add("base_url", format!("`{url}` is not a URL; {hint}"));
+        }
+    }
     let mut check = |path: String, url: &str| {
         let is_http = url.starts_with("http://") || url.starts_with("https://");
         if !is_http && !url.starts_with("${") {

@@ -42,6 +42,9 @@ pub struct SuiteFile {
     /// The simulated system that is started if no base URL is given: a built-in one, or a system file
     /// relative to this file. Absent: the orchestrator with its mock detectors.
     pub system: Option<String>,
+    /// The service under test, such as `http://127.0.0.1:8080`; nothing is started then. `--base-url` and
+    /// `PERF_BASE_URL` replace it.
+    pub base_url: Option<String>,
     /// A sentence about the suite.
     #[serde(default)]
     pub description: String,

@@ -116,7 +116,7 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
     let calls = calls.map(|calls| calls.close(&job.hurry));
     let not_reverted = undo.undo().err().map(|error| {
         let text = format!("the system's settings could not be reverted: {error}");
-        job.tell.line(&text);
+        job.tell.warn(&text);
         stage.note(EventKind::Warning, text.clone(), Value::Null);
         text
     });
@@ -198,7 +198,7 @@ fn kept(job: &Job<'_>, stage: &Stage<'_>, mut facts: Facts) -> (Evidence, Option
     let read = bytes.and_then(|bytes| Ok((Evidence::read(&bytes)?, Some(bytes))));
     read.unwrap_or_else(|why| {
         let text = format!("the evidence cannot be written, so the run cannot be verified: {why}");
-        job.tell.line(&text);
+        job.tell.warn(&text);
         let store = std::mem::take(&mut *store);
         (Evidence { facts, store }, None)
     })

@@ -126,7 +126,7 @@ fn noted(stage: &Stage<'_>, made: std::io::Result<Journal>) -> Option<Journal> {
 /// Warns that the journal ended.
 pub fn warn(stage: &Stage<'_>, error: &std::io::Error) {
     let text = format!("the test could not be resumed if it were interrupted: {error}");
-    stage.job.tell.line(&text);
+    stage.job.tell.warn(&text);
     stage.note(EventKind::Warning, text, Value::Null);
 }
 

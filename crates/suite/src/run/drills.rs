@@ -73,6 +73,12 @@ fn one(
     let conducted = runtime
         .block_on(conducting)
         .map_err(|error| error.to_string())?;
+    if conducted.outcome.verdict == Verdict::Interrupted {
+        return Err(match conducted.is_reverted {
+            true => "interrupted; everything injected was reverted".to_owned(),
+            false => format!("interrupted: {}", conducted.outcome.broken.join("; ")),
+        });
+    }
     for event in events(&conducted, began) {
         stage.note_at(event);
     }
@@ -130,7 +136,7 @@ fn judgement(
         Verdict::Passed => Standing::Held,
         Verdict::Failed => Standing::Crossed,
         Verdict::NotSteady => Standing::Inconclusive,
-        Verdict::Untrusted => Standing::NoData,
+        Verdict::Untrusted | Verdict::Interrupted => Standing::NoData,
     };
     let broken = match outcome.broken.as_slice() {
         [] => String::new(),

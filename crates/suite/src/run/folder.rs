@@ -11,10 +11,11 @@ use report::view::Baseline;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::evidence;
 use super::measure::{Store, histogram};
 use crate::file::View;
 use crate::plan::Plan;
-use crate::report::WriteError;
+use crate::report::{WriteError, prepare, write_whole};
 
 /// Readers of `.hlog` files expect the maximum in milliseconds.
 const MICROS_PER_MS: f64 = 1000.0;
@@ -31,6 +32,8 @@ pub struct Folder {
 
 /// The command line of a run, in its folder: `--resume` repeats it.
 pub const COMMAND: &str = "command.json";
+/// The record of a run.
+const RECORD: &str = "report.json";
 
 impl Folder {
     /// The existing folder of a run.
@@ -102,15 +105,51 @@ impl Folder {
             .split_inclusive('\n')
             .filter(|line| !line.starts_with(&begin));
         let kept: String = kept.collect();
-        fs::write(&path, kept).map_err(|source| WriteError { path, source })
+        write_whole(&path, kept.as_bytes())
     }
 
-    /// Writes `report.json`; an existing one is replaced atomically.
+    /// Writes `report.json` and the evidence of the run, which has its sum in the record: both, or neither.
     ///
     /// # Errors
-    /// It cannot be written.
-    pub fn write_record(&self, record: &RunRecord) -> Result<(), WriteError> {
-        self.write_json("report.json", record).map(drop)
+    /// One of them cannot be written; those of an earlier state remain.
+    pub fn write_record(&self, record: &RunRecord, evidence: &[u8]) -> Result<(), WriteError> {
+        let record = self.json(RECORD, record)?;
+        let fail = |name: &str, source| WriteError {
+            path: self.path.join(name),
+            source,
+        };
+        let files = [(evidence::RUN, evidence), (RECORD, record.as_slice())];
+        let mut prepared = Vec::new();
+        for (name, bytes) in files {
+            let file = prepare(&self.path.join(name), bytes).map_err(|error| fail(name, error))?;
+            prepared.push((name, file));
+        }
+        prepared
+            .into_iter()
+            .try_for_each(|(name, file)| file.put().map_err(|error| fail(name, error)))
+    }
+
+    /// Removes the reports that [`write_views`](Self::write_views) writes for this record.
+    pub fn remove_views(&self, record: &RunRecord, views: &[View]) {
+        let artefacts = views
+            .iter()
+            .flat_map(|view| view.format().artefacts_beside(record, None));
+        for artefact in artefacts {
+            drop(fs::remove_file(self.path.join(&artefact.name)));
+        }
+    }
+
+    /// The files of the run, by their names.
+    pub fn files(&self) -> Vec<String> {
+        let in_folder = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten();
+        let is_file = |entry: &fs::DirEntry| entry.path().is_file();
+        let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+        let own = in_folder(self.path.clone()).filter(is_file).map(name);
+        let evidence = in_folder(self.path.join("evidence")).filter(is_file);
+        let evidence = evidence.map(|entry| format!("evidence/{}", name(entry)));
+        let mut names: Vec<String> = own.chain(evidence).collect();
+        names.sort();
+        names
     }
 
     /// Writes the journal of a drill.
@@ -140,8 +179,7 @@ impl Folder {
             .iter()
             .flat_map(|view| view.format().artefacts_beside(record, baseline));
         for artefact in artefacts {
-            let path = self.path.join(&artefact.name);
-            fs::write(&path, &artefact.bytes).map_err(|source| WriteError { path, source })?;
+            self.write_bytes(&artefact.name, &artefact.bytes)?;
         }
         Ok(())
     }
@@ -151,13 +189,21 @@ impl Folder {
     /// # Errors
     /// It cannot be written.
     pub fn write_json(&self, name: &str, value: &impl Serialize) -> Result<Vec<u8>, WriteError> {
+        let bytes = self.json(name, value)?;
+        self.write_bytes(name, &bytes)?;
+        Ok(bytes)
+    }
+
+    /// The text of a JSON file.
+    ///
+    /// # Errors
+    /// The value has no JSON.
+    pub fn json(&self, name: &str, value: &impl Serialize) -> Result<Vec<u8>, WriteError> {
         let text = serde_json::to_string_pretty(value).map_err(|error| WriteError {
             path: self.path.join(name),
             source: io::Error::other(error),
         })?;
-        let bytes = format!("{text}\n").into_bytes();
-        self.write_bytes(name, &bytes)?;
-        Ok(bytes)
+        Ok(format!("{text}\n").into_bytes())
     }
 
     /// Writes a file, whose folder is created if it is missing.
@@ -165,29 +211,19 @@ impl Folder {
     /// # Errors
     /// It cannot be written.
     pub fn write_bytes(&self, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
-        let path = self.path.join(name);
-        let folder = path.parent().unwrap_or(&self.path);
         // A reader sees the old or the new content, never a part.
-        let last = path.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = folder.join(format!(".{last}"));
-        let written = fs::create_dir_all(folder)
-            .and_then(|()| fs::write(&temporary, bytes))
-            .and_then(|()| fs::rename(&temporary, &path));
-        written.map_err(|source| {
-            // A partial file would occupy the rest of a full disk.
-            drop(fs::remove_file(&temporary));
-            WriteError { path, source }
-        })
+        write_whole(&self.path.join(name), bytes)
     }
 
     /// Adds a test's requests to `samples.csv`: one line for each second, endpoint, class and status.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// It cannot be written; the file is as before.
     pub fn append_samples(&self, test: &str, store: &Store) -> Result<(), WriteError> {
         let path = self.path.join("samples.csv");
+        let before = fs::metadata(&path).ok().map(|it| it.len());
         let written = || -> io::Result<()> {
-            let is_new = !path.exists();
+            let is_new = before.is_none();
             let file = File::options().create(true).append(true).open(&path)?;
             let mut out = BufWriter::new(file);
             if is_new {
@@ -216,9 +252,18 @@ impl Folder {
             }
             out.flush()
         };
-        written().map_err(|source| WriteError {
-            path: path.clone(),
-            source,
+        written().map_err(|source| {
+            match before {
+                None => drop(fs::remove_file(&path)),
+                Some(length) => {
+                    let file = File::options().write(true).open(&path);
+                    drop(file.and_then(|file| file.set_len(length)));
+                }
+            }
+            WriteError {
+                path: path.clone(),
+                source,
+            }
         })
     }
 
@@ -231,15 +276,17 @@ impl Folder {
         for (place, (name, seconds)) in store.by_endpoint().into_iter().enumerate().take(MOST_LOGS)
         {
             let file = format!("{}.{place}.{}.hlog", file_name(test), file_name(&name));
-            let path = self.path.join(file);
-            let logged = log(&path, &name, began, &seconds);
-            logged.map_err(|source| WriteError { path, source })?;
+            let bytes = log(&name, began, &seconds).map_err(|source| WriteError {
+                path: self.path.join(&file),
+                source,
+            })?;
+            self.write_bytes(&file, &bytes)?;
         }
         Ok(())
     }
 }
 
-fn log(path: &Path, name: &str, began: f64, seconds: &[(u32, Vec<u32>)]) -> io::Result<()> {
+fn log(name: &str, began: f64, seconds: &[(u32, Vec<u32>)]) -> io::Result<Vec<u8>> {
     let began_ms = (began.max(0.0) * 1e3).round() as u64;
     let mut log = IntervalLog::of_micros();
     for (second, micros) in seconds {
@@ -250,10 +297,10 @@ fn log(path: &Path, name: &str, began: f64, seconds: &[(u32, Vec<u32>)]) -> io::
         };
         log.add(key, &histogram(micros.iter().copied()));
     }
-    let mut out = BufWriter::new(File::create(path)?);
+    let mut out = Vec::new();
     let title = format!("latency of {name} in microseconds");
     interval_log::write(&log, &title, &mut out)?;
-    out.flush()
+    Ok(out)
 }
 
 /// Letters, digits, dots and hyphens, at most 80.
@@ -305,11 +352,8 @@ mod tests {
     fn a_log_can_be_read_again() {
         use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("a.hlog");
         let seconds = [(0, vec![1000, 2000]), (3, vec![5000])];
-        log(&path, "GET /a", 1.7e9, &seconds).expect("written");
-        let text = fs::read(&path).expect("readable");
+        let text = log("GET /a", 1.7e9, &seconds).expect("written");
         let entries = IntervalLogIterator::new(&text).map(|entry| entry.expect("an entry"));
         let intervals: Vec<f64> = entries
             .filter_map(|entry| match entry {

@@ -79,7 +79,7 @@ const LOOK: Duration = Duration::from_millis(100);
 pub struct Ran {
     pub record: RunRecord,
     pub folder: Folder,
-    /// A file that could not be written; the record is complete nevertheless.
+    /// A file that could not be written; the record is incomplete then.
     pub unwritten: Option<WriteError>,
     /// The driver's exit code, if it is an error, such as 107 for a script that throws.
     pub failure: Option<Exit>,
@@ -101,7 +101,7 @@ pub fn run(job: &Job<'_>, resume: Option<Resumption>) -> Result<Ran, WriteError>
     let folder = begun.ran.folder.path.display();
     tracing::info!(%folder, tests = job.plan.tests.len(), "the results folder was created");
     // Whatever ends the run, its folder contains the plan.
-    begun.ran.keep(job, false);
+    begun.ran.keep(job);
     let web = job.settings.web.as_ref();
     // If the run was ended before its start, no test runs.
     let tests: &[PlannedTest] = match web {
@@ -121,7 +121,10 @@ pub fn run(job: &Job<'_>, resume: Option<Resumption>) -> Result<Ran, WriteError>
         let goes_on = one(job, test, &mut begun);
         let ran = &mut begun.ran;
         ran.record.duration_s = unix_now() - begun.began;
-        ran.keep(job, is_last);
+        ran.keep(job);
+        if is_last {
+            drop(ran.settle(job));
+        }
         if let Some(web) = web {
             web.board.finished(&ran.record);
         }
@@ -138,18 +141,14 @@ pub fn run(job: &Job<'_>, resume: Option<Resumption>) -> Result<Ran, WriteError>
     }
     let Begun { mut ran, began, .. } = begun;
     ran.record.duration_s = unix_now() - began;
-    ran.keep(job, true);
+    ran.finish(job);
     if let Some(web) = web {
         web.board.finished(&ran.record);
         web.board.set_stage(live_page::Stage::Ended);
     }
     annotate(job, &ran.record, annotations::of_run);
-    let baseline = known::summary_of_baseline(job, &ran.record);
-    let views = ran
-        .folder
-        .write_views(&ran.record, &job.file.views, baseline.as_ref());
-    ran.unwritten = ran.unwritten.take().or(views.err());
-    ran.can_be_resumed = !ran.record.complete && job.settings.script.is_none();
+    let is_stopped = ran.unwritten.is_none() || job.interrupted().is_some();
+    ran.can_be_resumed = is_stopped && !ran.record.complete && job.settings.script.is_none();
     Ok(ran)
 }
 
@@ -157,7 +156,7 @@ pub fn run(job: &Job<'_>, resume: Option<Resumption>) -> Result<Ran, WriteError>
 fn annotate(job: &Job<'_>, run: &RunRecord, of: impl Fn(&RunRecord) -> Vec<Annotation>) {
     let posted = job.settings.grafana.as_ref().map(|it| it.post(&of(run)));
     if let Some(Err(error)) = posted {
-        job.tell.line(&error.to_string());
+        job.tell.warn(&error.to_string());
     }
 }
 
@@ -321,47 +320,74 @@ impl Ran {
         Ok(())
     }
 
-    /// Writes the evidence from which the record of the run is computed, beside that of its tests.
-    fn keep_run_evidence(&mut self, judged: bool) -> Result<(), WriteError> {
+    /// The evidence from which the record of the run is computed, beside that of its tests. Its sum is in the record.
+    fn seal(&mut self, judged: bool) -> Result<Vec<u8>, WriteError> {
         let tests = std::mem::take(&mut self.record.tests);
         self.record.evidence.shift_remove(evidence::RUN);
         self.evidence.run = Some(self.record.clone());
         self.evidence.judged = judged;
         self.record.tests = tests;
-        let bytes = self.folder.write_json(evidence::RUN, &self.evidence)?;
+        let bytes = self.folder.json(evidence::RUN, &self.evidence)?;
         let sum = sha256(&bytes);
         self.record.evidence.insert(evidence::RUN.to_owned(), sum);
-        Ok(())
+        Ok(bytes)
     }
 
-    /// Writes the current record. Until the last test it is marked incomplete.
-    fn keep(&mut self, job: &Job<'_>, is_last: bool) {
-        let all = self.record.tests.len() == job.plan.tests.len();
+    /// Writes the record of a run that has not ended, which is incomplete.
+    fn keep(&mut self, job: &Job<'_>) {
         let because = self.record.incomplete_because.clone();
+        let outcome = self.record.outcome;
         self.record.not_run = not_run(job.plan, &self.record.tests);
-        self.record.complete = is_last && all && self.record.incomplete_because.is_none();
-        if !is_last {
-            let left = self.record.not_run.len();
-            let tests = if left == 1 { "test has" } else { "tests have" };
-            self.record.incomplete_because = Some(format!("{left} {tests} not run yet"));
-        } else if let Some(why) = job.interrupted() {
+        self.record.complete = false;
+        self.record.incomplete_because = Some(match self.record.not_run.len() {
+            0 => "the run has not ended yet".to_owned(),
+            1 => "1 test has not run yet".to_owned(),
+            left => format!("{left} tests have not run yet"),
+        });
+        self.record.outcome = outcome.worst(Outcome::Inconclusive);
+        let written = self.seal(false);
+        let written = written.and_then(|sealed| self.folder.write_record(&self.record, &sealed));
+        self.record.incomplete_because = because;
+        self.record.outcome = outcome;
+        self.unwritten = self.unwritten.take().or(written.err());
+    }
+
+    /// Decides whether the run is complete, and judges what spans its tests. Returns the evidence of the run.
+    fn settle(&mut self, job: &Job<'_>) -> Result<Vec<u8>, WriteError> {
+        let all = self.record.tests.len() == job.plan.tests.len();
+        self.record.not_run = not_run(job.plan, &self.record.tests);
+        if let Some(error) = &self.unwritten
+            && self.record.incomplete_because.is_none()
+        {
+            self.record.incomplete_because = Some(format!("{error}: {}", error.source));
+        }
+        self.record.complete = all && self.record.incomplete_because.is_none();
+        if let Some(why) = job.interrupted() {
             self.record.incomplete_because = Some(why.to_owned());
             self.record.outcome = self.record.outcome.worst(Outcome::Interrupted);
         }
-        let outcome = self.record.outcome;
-        if !is_last {
-            self.record.outcome = outcome.worst(Outcome::Inconclusive);
+        let sealed = self.seal(true);
+        crate::judge::judge_run(&mut self.record);
+        sealed
+    }
+
+    /// Writes the reports, then the final record: a complete record has all of its files. If one cannot be written,
+    /// the record says so, and there are no reports that say otherwise.
+    fn finish(&mut self, job: &Job<'_>) {
+        let sealed = self.settle(job);
+        let baseline = known::summary_of_baseline(job, &self.record);
+        let (folder, views) = (&self.folder, &job.file.views);
+        let written = sealed.and_then(|sealed| {
+            folder.write_views(&self.record, views, baseline.as_ref())?;
+            folder.write_record(&self.record, &sealed)
+        });
+        let Err(error) = written else { return };
+        folder.remove_views(&self.record, views);
+        self.unwritten = self.unwritten.take().or(Some(error));
+        // Without room for it, the earlier record remains, which is incomplete as well.
+        if let Ok(sealed) = self.settle(job) {
+            drop(self.folder.write_record(&self.record, &sealed));
         }
-        let written = self.keep_run_evidence(is_last);
-        if is_last {
-            crate::judge::judge_run(&mut self.record);
-        }
-        let written = written.and_then(|()| self.folder.write_record(&self.record));
-        if !is_last {
-            self.record.incomplete_because = because;
-            self.record.outcome = outcome;
-        }
-        self.unwritten = self.unwritten.take().or(written.err());
     }
 }
 

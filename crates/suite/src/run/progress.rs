@@ -17,6 +17,9 @@ pub trait Tell: Sync {
     /// An event: a permanent line.
     fn line(&self, text: &str);
 
+    /// Something that the user has to know, although the run goes on: a permanent line, also if little is shown.
+    fn warn(&self, text: &str);
+
     /// The current state, once a second: a line that the next one replaces.
     fn live(&self, text: &str);
 }

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use report::RunRecord;
-use report::record::{Conclusion, Judgement, Outcome, Standing, TestRecord, percentile_definition};
+use report::record::{
+    Conclusion, Judgement, Outcome, Standing, Target, TestRecord, percentile_definition,
+};
 
 /// Maximum number of judgements and reasons of a test; the rest is counted.
 const MOST_LINES: usize = 12;
@@ -11,8 +13,9 @@ const MOST_LINES: usize = 12;
 /// The verdict of a run: reasons first, then each test with its figures.
 pub fn text(record: &RunRecord) -> String {
     let mut text = String::new();
+    let target = target(&record.target);
     for test in &record.tests {
-        put_test(&mut text, test);
+        put_test(&mut text, test, &target);
     }
     for title in &record.not_run {
         let _ = writeln!(text, "verdict: NOT RUN  {title}");
@@ -36,6 +39,17 @@ pub fn text(record: &RunRecord) -> String {
     text
 }
 
+/// What was tested: the URL of a service, or what was started for the run.
+fn target(target: &Target) -> String {
+    match (target.simulated, target.name.as_str()) {
+        (true, "orchestrator") => {
+            "the orchestrator with mock detectors, started for this run".to_owned()
+        }
+        (true, name) => format!("the simulated system {name}, {}", target.base_url),
+        (false, _) => target.base_url.clone(),
+    }
+}
+
 /// The word of a verdict; an untrusted run has failed to show anything.
 fn word(outcome: Outcome) -> &'static str {
     match outcome {
@@ -46,8 +60,9 @@ fn word(outcome: Outcome) -> &'static str {
     }
 }
 
-fn put_test(text: &mut String, test: &TestRecord) {
+fn put_test(text: &mut String, test: &TestRecord, target: &str) {
     let _ = writeln!(text, "verdict: {}  {}", word(test.outcome), test.title());
+    let _ = writeln!(text, "  target   {target}");
     let width = test
         .judgements
         .iter()
@@ -142,4 +157,28 @@ fn figures(test: &TestRecord) -> String {
         number(figures.percentile("p95"), " ms"),
         number(figures.percentile("p99"), " ms"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_names_what_was_tested() {
+        let of = |name: &str, simulated| {
+            target(&Target {
+                name: name.to_owned(),
+                base_url: "http://127.0.0.1:1".to_owned(),
+                simulated,
+                revision: None,
+            })
+        };
+        assert_eq!(of("http://127.0.0.1:1", false), "http://127.0.0.1:1");
+        assert_eq!(
+            of("acis", true),
+            "the simulated system acis, http://127.0.0.1:1"
+        );
+        let embedded = "the orchestrator with mock detectors, started for this run";
+        assert_eq!(of("orchestrator", true), embedded);
+    }
 }

@@ -38,7 +38,7 @@ pub fn settings(
         settings.push(Setting::new("classes", classes.join(", "), source));
     }
     let of_flag = |(id, flag): &(&str, &str)| match (*id, matches) {
-        ("base_url", _) => base_url(matches, arguments),
+        ("base_url", _) => base_url(matches, arguments, planned),
         (_, Some(matches)) => flag_of(matches, id, flag).unwrap_or_else(|| of_file(id, planned)),
         (_, None) => of_file(id, planned),
     };
@@ -108,7 +108,7 @@ fn variable_of(id: &str) -> &'static str {
     }
 }
 
-fn base_url(matches: Option<&ArgMatches>, arguments: &Arguments) -> Setting {
+fn base_url(matches: Option<&ArgMatches>, arguments: &Arguments, planned: &Planned) -> Setting {
     let given = matches
         .and_then(|matches| flag_of(matches, "base_url", "--base-url"))
         .filter(|setting| setting.value.as_deref().is_some_and(|url| !url.is_empty()));
@@ -117,9 +117,16 @@ fn base_url(matches: Option<&ArgMatches>, arguments: &Arguments) -> Setting {
         let source = Source::Variable("LOCUST_HOST".to_owned());
         Some(Setting::new("base_url", url, source))
     };
-    given.or_else(of_locust).unwrap_or_else(|| {
-        Setting::unset("base_url").about("the system under test is started in this process")
-    })
+    let of_suite = || {
+        let url = planned.resolved.file.base_url.clone()?;
+        Some(Setting::new("base_url", url, suite_file(planned)))
+    };
+    given
+        .or_else(of_locust)
+        .or_else(of_suite)
+        .unwrap_or_else(|| {
+            Setting::unset("base_url").about("the system under test is started in this process")
+        })
 }
 
 /// The setting of the suite file, if no flag sets it.

@@ -26,6 +26,7 @@ impl Config {
             return Ok(Self::None);
         };
         let text = std::fs::read_to_string(path)
+            .map_err(live_config::read::explained)
             .map_err(|error| Usage(format!("cannot read {}: {error}", path.display())))?;
         Ok(match suite::builtin::is_suite(&text) {
             true => Self::Suite(path.to_owned()),

@@ -1,11 +1,11 @@
 //! Reports at given paths, in addition to those in the run's folder.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use report::RunRecord;
 use report::export::{Format, locust};
-use suite::WriteError;
+use suite::{WriteError, write_whole};
 
 /// Further places for the results.
 #[derive(Debug, Args)]
@@ -29,11 +29,11 @@ impl CopyArguments {
     /// A file cannot be written.
     pub fn write(&self, record: &RunRecord) -> Result<(), WriteError> {
         if let Some(path) = &self.html {
-            put(path, report::page::page(record).as_bytes())?;
+            write_whole(path, report::page::page(record).as_bytes())?;
         }
         if let Some(path) = &self.output {
             for artefact in Format::Acso.artefacts(record) {
-                put(path, &artefact.bytes)?;
+                write_whole(path, &artefact.bytes)?;
             }
         }
         let Some(prefix) = &self.csv else {
@@ -50,21 +50,9 @@ impl CopyArguments {
                 _ => format!("{name}_{}", place + 1),
             };
             for artefact in locust(record, test, &name) {
-                put(&prefix.with_file_name(&artefact.name), &artefact.bytes)?;
+                write_whole(&prefix.with_file_name(&artefact.name), &artefact.bytes)?;
             }
         }
         Ok(())
     }
-}
-
-fn put(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let made = parent.map_or(Ok(()), std::fs::create_dir_all);
-    made.and_then(|()| std::fs::write(path, bytes))
-        .map_err(|source| WriteError {
-            path: path.to_owned(),
-            source,
-        })
 }

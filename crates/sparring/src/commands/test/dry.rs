@@ -5,14 +5,14 @@ use suite::preflight::files_of;
 
 use crate::terminal::say;
 
-/// Prints how the command line was understood and the plan, then remarks on it.
-pub fn print(plan: &Plan, understood: &str, is_served_here: bool) {
-    let system = plan
-        .system
-        .as_deref()
-        .map_or("the orchestrator with mock detectors".to_owned(), |name| {
-            format!("the simulated system {name}")
-        });
+/// Prints how the command line was understood and the plan, then remarks on it. Without a `url`, the system is started
+/// in this process.
+pub fn print(plan: &Plan, understood: &str, url: Option<&str>) {
+    let system = match (url, &plan.system) {
+        (Some(url), _) => url.to_owned(),
+        (None, Some(name)) => format!("the simulated system {name}"),
+        (None, None) => "the orchestrator with mock detectors".to_owned(),
+    };
     say!(
         "suite {}, {system}, time scale {}",
         plan.suite,
@@ -31,7 +31,7 @@ pub fn print(plan: &Plan, understood: &str, is_served_here: bool) {
         },
         time(longest)
     );
-    for remark in lint(plan).into_iter().chain(files_of(plan, is_served_here)) {
+    for remark in lint(plan).into_iter().chain(files_of(plan, url.is_none())) {
         say!("remark: {remark}");
     }
 }

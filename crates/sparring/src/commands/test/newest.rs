@@ -1,6 +1,7 @@
 //! `--report-only`: the newest result of a suite again, from its record alone.
 
 use std::error::Error;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,7 +12,7 @@ use suite::request::Resolved;
 use crate::commands::CommandResult;
 use crate::run_folder::baseline_in;
 use crate::stdout;
-use crate::terminal::{complain, say};
+use crate::terminal::{self, complain, say};
 
 /// Prints the newest run of the suite in `results` that has all of the tests: in the form of the suite's document, where it
 /// has one, byte by byte as the run has written it, with the verdict on standard error; else the verdict.
@@ -59,8 +60,15 @@ fn newest(
     suite: &str,
     tests: &[String],
 ) -> Result<(PathBuf, RunRecord), Box<dyn Error + Send + Sync>> {
-    let entries = std::fs::read_dir(results)
-        .map_err(|error| format!("{} cannot be read: {error}", results.display()))?;
+    let entries = std::fs::read_dir(results).map_err(|error| {
+        let name = results.display();
+        match error.kind() {
+            ErrorKind::NotFound => format!(
+                "no results: the folder {name} does not exist; run a test first, or name another one with --results"
+            ),
+            _ => format!("{name} cannot be read: {}", terminal::plain(&error)),
+        }
+    })?;
     let mut reports: Vec<PathBuf> = entries
         .flatten()
         .map(|entry| entry.path().join("report.json"))

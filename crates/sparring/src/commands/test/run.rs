@@ -11,7 +11,7 @@ use fleet::Fleet;
 use jiff::Timestamp;
 use report::record::{Outcome, RunRecord, TestRecord};
 use suite::drill::Ending;
-use suite::file::Resources;
+use suite::file::{Resources, SuiteFile};
 use suite::grafana::Grafana;
 use suite::plan::Plan;
 use suite::preflight::{self, Load};
@@ -36,7 +36,7 @@ use crate::{environment, signals, stdout};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Run")]
 pub struct RunArguments {
-    /// The service to test instead of starting one
+    /// The service to test instead of starting one [default: `base_url` of the suite file]
     #[arg(
         long,
         visible_alias = "host",
@@ -87,7 +87,8 @@ pub struct RunArguments {
     /// Continue with the next test when one could not be carried out
     #[arg(long)]
     keep_going: bool,
-    /// Print only the verdict and errors of the run; warnings are counted
+    /// Print only the verdict, errors, and warnings about what did not arrive elsewhere; the load driver's warnings are
+    /// counted
     #[arg(long, short = 'q')]
     pub quiet: bool,
 }
@@ -120,7 +121,7 @@ pub fn execute(all: &super::Arguments, resolution: &Resolution) -> CommandResult
     if let Some(url) = arguments.prometheus.as_deref().or(watching) {
         suite::run::probe_prometheus(url)?;
     }
-    let is_served_here = arguments.base_url().is_none();
+    let is_served_here = arguments.url_for(&resolution.resolved.file).is_none();
     if arguments.script.is_none()
         && let Err(error) = preflight::prepared(&resolution.plan, is_served_here)
     {
@@ -262,6 +263,11 @@ impl RunArguments {
         url.or_else(of_locust).filter(|url| !url.is_empty())
     }
 
+    /// The service under test: that of [`base_url`](Self::base_url), or else that of the suite file.
+    pub fn url_for(&self, file: &SuiteFile) -> Option<String> {
+        self.base_url().or_else(|| file.base_url.clone())
+    }
+
     /// The arguments of `sparring test` in this process, including those from variables.
     fn again(&self) -> Vec<String> {
         let words = std::env::args_os().skip(2);
@@ -306,7 +312,7 @@ impl RunArguments {
         runtime: &Runtime,
         resolution: &Resolution,
     ) -> Result<Started, Box<dyn Error + Send + Sync>> {
-        let url = self.base_url();
+        let url = self.url_for(&resolution.resolved.file);
         let url = url.as_deref();
         let folder = resolution.resolved.folder.as_deref();
         match (url, &resolution.plan.system, &resolution.fleet) {
@@ -400,10 +406,15 @@ fn conclude(all: &super::Arguments, ran: Ran) -> CommandResult {
     if let Err(error) = all.copies.write(&ran.record) {
         unwritten = unwritten.or(Some(error.into()));
     }
+    if unwritten.is_some() {
+        let saved = ran.folder.files().join(", ");
+        complain!("saved in {}: {saved}", ran.folder.path.display());
+    }
     match unwritten {
         None => Ok(ExitCode::from(code)),
         // The verdict remains valid, but a run without its record is not a success.
-        Some(error) if code == 0 => Err(error),
+        // An incomplete run is inconclusive; the reason is the record.
+        Some(error) if matches!(code, 0 | 4) => Err(error),
         Some(error) => {
             terminal::report(error.as_ref());
             Ok(ExitCode::from(code))

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use suite::run::Tell;
 
-use crate::terminal::{self, say};
+use crate::terminal::{self, complain, say};
 
 /// The interval between status lines in a pipe.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Reports on the standard output: one line that is overwritten on a terminal, one every ten seconds in a pipe, none
-/// if it is quiet.
+/// Reports on the standard output: one line that is overwritten on a terminal, one every ten seconds in a pipe. If it
+/// is quiet, there are only warnings, on the standard error.
 #[derive(Debug)]
 pub struct Voice {
     quiet: bool,
@@ -44,6 +44,14 @@ impl Tell for Voice {
         }
         self.end();
         say!("{text}");
+    }
+
+    fn warn(&self, text: &str) {
+        if self.quiet {
+            complain!("warning: {text}");
+            return;
+        }
+        self.line(text);
     }
 
     fn live(&self, text: &str) {

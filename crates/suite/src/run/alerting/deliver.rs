@@ -101,7 +101,7 @@ impl<'a> Sinks<'a> {
     /// Reports how many alerts were not delivered, if more than the one already reported.
     pub fn sum_up(&self) {
         for state in self.sinks.iter().filter(|state| state.failed > 1) {
-            self.tell.line(&format!(
+            self.tell.warn(&format!(
                 "{} alerts did not reach {}",
                 state.failed,
                 state.sink.name()

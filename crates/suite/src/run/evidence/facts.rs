@@ -73,6 +73,7 @@ impl Rules {
         SuiteFile {
             suite: self.suite.clone(),
             system: None,
+            base_url: None,
             description: String::new(),
             views: self.views.clone(),
             default: Vec::new(),

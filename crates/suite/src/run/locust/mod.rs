@@ -119,7 +119,7 @@ fn carry_out(
         });
     let undone = undo.undo();
     if let Err(error) = undone {
-        job.tell.line(&format!(
+        job.tell.warn(&format!(
             "the system's settings could not be reverted: {error}"
         ));
     }

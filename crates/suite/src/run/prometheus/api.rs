@@ -56,7 +56,10 @@ impl Api {
         let text = answer.and_then(|mut answer| answer.body_mut().read_to_string());
         let text = text.map_err(|error| ApiError::Silent {
             url: self.url.clone(),
-            why: error.to_string(),
+            why: match error {
+                ureq::Error::Io(error) => error.to_string(),
+                error => error.to_string(),
+            },
         })?;
         let other = || ApiError::Other {
             url: self.url.clone(),

@@ -66,7 +66,7 @@ pub fn ask(job: &Job<'_>, began_unix_s: f64, record: &TestRecord) -> Option<Foun
         first_error = first_error.or(error);
     }
     if let Some(error) = &first_error {
-        job.tell.line(&format!("Prometheus: {error}"));
+        job.tell.warn(&format!("Prometheus: {error}"));
     }
     let window = [begin_s, end_s];
     Some(Found {
