@@ -88,10 +88,11 @@ impl Protected {
             "AES-256-CBC" => decrypt::<cbc::Decryptor<aes::Aes256>>(&key(32), &self),
             other => return Err(format!("a key protected by {other} is not supported")),
         };
-        // The padding may be valid even with a wrong password, so the key itself is checked.
-        let opened = opened
-            .filter(|der| der.first() == Some(&0x30))
-            .ok_or_else(wrong)?;
+        // One in 256 wrong passwords leaves a valid padding, and then something that is no key: errors of Go's.
+        let opened = opened.ok_or_else(wrong)?;
+        if opened.first() != Some(&0x30) {
+            return Err("tls: failed to parse private key".to_owned());
+        }
         Ok(match self.label {
             Label::Elliptic => PrivateSec1KeyDer::from(opened).into(),
             Label::Any => PrivatePkcs8KeyDer::from(opened).into(),
