@@ -194,7 +194,7 @@ fn a_grafana_or_a_prometheus_that_takes_nothing_is_told_and_decides_nothing() {
     assert_eq!(report["complete"], true);
     let ledger = report["tests"][0]["ledger"].to_string();
     assert!(!ledger.contains("Prometheus"), "{ledger}");
-    // What did not arrive is told with -q as well.
+    // With -q the warning about what did not arrive is printed too.
     let words = ["--time-scale", "0.05", "-q", "--grafana", &refusing.url];
     let said = bench.test(&words).stderr;
     assert!(said.contains("warning: "), "{said}");

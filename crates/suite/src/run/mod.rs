@@ -384,7 +384,7 @@ impl Ran {
         let Err(error) = written else { return };
         folder.remove_views(&self.record, views);
         self.unwritten = self.unwritten.take().or(Some(error));
-        // Without room for it, the earlier record remains, which is incomplete as well.
+        // If there is no room for it, the earlier record remains; that one is marked incomplete too.
         if let Ok(sealed) = self.settle(job) {
             drop(self.folder.write_record(&self.record, &sealed));
         }
