@@ -45,10 +45,30 @@ pub fn run(
         .build()
         .map_err(|error| Failure::other(format!("no runtime for the driver: {error}")))?;
     let run = drive(Invocation { args, around }, extra, log.logger.clone(), seen);
-    let driven = LocalSet::new().block_on(&runtime, run);
+    let ended = LocalSet::new().block_on(&runtime, run);
     // After a second signal tasks may still run; they are not waited for.
     runtime.shutdown_background();
-    driven
+    let Ended {
+        mut driven,
+        abandoned,
+    } = ended?;
+    // The workers end now that nothing holds their queues, and hand over their samples.
+    let wait = |outputs: Outputs| outputs.abandon(LAST_SAMPLES);
+    if abandoned.is_some_and(|outputs| !Arc::into_inner(outputs).is_some_and(wait)) {
+        let why = "the last samples may be missing: a thread did not end after the second signal";
+        driven.invalid_because.push(why.to_owned());
+    }
+    Ok(driven)
+}
+
+/// How long the end of an abandoned run waits for samples that were already measured.
+const LAST_SAMPLES: Duration = Duration::from_millis(500);
+
+/// The end of a run.
+struct Ended {
+    driven: Driven,
+    /// The outputs of a run that did not end by itself.
+    abandoned: Option<Arc<Outputs>>,
 }
 
 async fn drive(
@@ -56,7 +76,7 @@ async fn drive(
     extra: Vec<Box<dyn Output>>,
     logger: Logger,
     seen: &RunHandle,
-) -> Result<Driven, Failure> {
+) -> Result<Ended, Failure> {
     let Invocation { args, around } = invocation;
     let file = layers::config_file(args, around)?;
     let registry = Arc::new(Registry::new());
@@ -176,7 +196,7 @@ async fn conduct<P: Program>(
     prepared: Prepared<P>,
     outputs: Outputs,
     logger: Logger,
-) -> Result<Driven, Failure> {
+) -> Result<Ended, Failure> {
     let Invocation { args, around } = invocation;
     let Prepared {
         state,
@@ -255,7 +275,7 @@ async fn conduct<P: Program>(
     }
     let Some(outcome) = outcome else {
         let invalid_because = vec!["the run was aborted by a second signal".to_owned()];
-        return Ok(Driven {
+        let driven = Driven {
             exit: Exit::Interrupted,
             summary_data: serde_json::Value::Null,
             invalid_because,
@@ -265,14 +285,21 @@ async fn conduct<P: Program>(
             without_samples: Vec::new(),
             trends: Vec::new(),
             health: state.health.report(),
-            dropped_samples: 0,
+            dropped_samples: outputs.dropped_samples(),
+        };
+        return Ok(Ended {
+            driven,
+            abandoned: Some(outputs),
         });
     };
     let driven = finish(invocation, outcome, outputs, &shown, &logger);
     if let Some(api) = api {
         api.abort();
     }
-    Ok(driven)
+    Ok(Ended {
+        driven,
+        abandoned: None,
+    })
 }
 
 /// Serves the REST API when an address is given; from before the first VU until the process ends.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use load_metrics::{Batch, BatchSink};
 
@@ -122,6 +122,25 @@ impl Outputs {
             })
             .collect()
     }
+
+    /// Waits at most `patience` until every output has taken the samples that recorders still send, and stops
+    /// without [`Output::finish`]. Returns false if a recorder or an output takes longer.
+    ///
+    /// For a run that was abandoned; its recorders end at the same time.
+    pub fn abandon(self, patience: Duration) -> bool {
+        drop(self.lanes);
+        let deadline = Instant::now() + patience;
+        let mut threads = self.threads.iter();
+        threads.all(|thread| {
+            while !thread.is_finished() {
+                if Instant::now() >= deadline {
+                    return false;
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            true
+        })
+    }
 }
 
 impl BatchSink for Fan {
@@ -207,7 +226,6 @@ fn count(dropped: &AtomicU64, samples: usize) {
 mod tests {
     use std::sync::Mutex;
     use std::sync::mpsc;
-    use std::time::Duration;
 
     use load_metrics::{Registry, Sample, Tags, UnixNanos, builtin};
 
@@ -274,6 +292,17 @@ mod tests {
         }]
     }
 
+    fn start(probe: Probe, capacity: usize) -> Outputs {
+        let setup = Setup {
+            registry: Arc::new(Registry::new()),
+            options: Arc::new(Options::default()),
+            logger: Logger::silent(),
+            standings: load_engine::Standings::default(),
+            stdout: Arc::new(Mutex::new(Vec::new())),
+        };
+        Outputs::start_with_capacity(vec![Box::new(probe)], &setup, capacity).unwrap()
+    }
+
     /// Offers batches of one value to a probe that consumes nothing until all are offered.
     fn check(
         batches: std::ops::Range<i32>,
@@ -288,15 +317,7 @@ mod tests {
             fails_at,
             lost: 0,
         };
-        let setup = Setup {
-            registry: Arc::new(Registry::new()),
-            options: Arc::new(Options::default()),
-            logger: Logger::silent(),
-            standings: load_engine::Standings::default(),
-            stdout: Arc::new(Mutex::new(Vec::new())),
-        };
-        let outputs =
-            Outputs::start_with_capacity(vec![Box::new(probe)], &setup, capacity).unwrap();
+        let outputs = start(probe, capacity);
         let sink = outputs.sink();
         for value in batches {
             sink.offer(batch(f64::from(value)));
@@ -313,6 +334,44 @@ mod tests {
         assert_eq!(seen, [0.0, 1.0, 2.0, 3.0, -1.0]);
         assert_eq!(dropped, 0);
         assert!(error.is_none());
+    }
+
+    /// A recorder that sends its last samples only after the run was abandoned.
+    #[test]
+    fn an_abandoned_run_gives_an_output_what_recorders_still_send() {
+        let (permit, permits) = mpsc::channel();
+        let seen = Arc::default();
+        let probe = Probe {
+            permits,
+            seen: Arc::clone(&seen),
+            fails_at: None,
+            lost: 0,
+        };
+        let outputs = start(probe, 8);
+        let sink = outputs.sink();
+        drop(permit);
+        let recorder = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(30));
+            sink.offer(batch(4.0));
+        });
+        assert!(outputs.abandon(Duration::from_secs(60)));
+        assert_eq!(*seen.lock().unwrap(), [4.0]);
+        recorder.join().unwrap();
+    }
+
+    #[test]
+    fn an_abandoned_run_does_not_wait_longer_than_it_may() {
+        let (permit, permits) = mpsc::channel();
+        let probe = Probe {
+            permits,
+            seen: Arc::default(),
+            fails_at: None,
+            lost: 0,
+        };
+        let outputs = start(probe, 8);
+        outputs.sink().offer(batch(4.0));
+        assert!(!outputs.abandon(Duration::from_millis(20)));
+        drop(permit);
     }
 
     #[test]
