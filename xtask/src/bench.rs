@@ -5,6 +5,7 @@
 pub mod driver;
 pub mod mock;
 pub mod orchestrator;
+mod peers;
 pub mod process;
 pub mod scale;
 mod section;

@@ -10,8 +10,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use self::peer::Peer;
+use super::peers::Peers;
 use super::process::{median, resident};
-use super::section::{Section, output};
+use super::section::{Section, output, profile};
 
 /// Requests per second without delay, the precision of delays, and the cost of 10 000 requests in
 /// flight. Needs `wrk`; with Java 17 and npm, `WireMock` is also measured.
@@ -23,6 +24,8 @@ pub struct Arguments {
     /// Measurements of each peer, one after the other in turn; the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    #[command(flatten)]
+    peers: Peers,
     /// Jar of `WireMock` [default: the one of its npm package]
     #[arg(long)]
     wiremock: Option<PathBuf>,
@@ -65,10 +68,11 @@ pub fn run(arguments: &Arguments, root: &Path) -> bool {
 
 /// Returns whether every aim was met.
 fn measure(arguments: &Arguments, root: &Path) -> Result<bool> {
-    let peers = peer::build()?;
+    let peers = arguments.peers.find("mock-detectors", "mock_peers")?;
     let jar = wiremock(arguments);
     let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
     let mut section = Section::new("mock");
+    section.how(profile(&peers));
     section.how(output("wrk", &["-v"]).split(" [").next().unwrap_or("wrk"));
     section.how(format!(
         "median of {} rounds of {} s",

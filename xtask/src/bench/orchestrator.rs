@@ -8,9 +8,10 @@ use std::str::FromStr;
 
 use clap::Args;
 
+use super::peers::Peers;
 use super::process::{median, resident};
-use super::section::{Section, output};
-use peer::{Cost, Peer, build};
+use super::section::{Section, output, profile};
+use peer::{Cost, Peer};
 
 /// The cost of a request apart from its detectors: five with a constant 20 ms. Takes two minutes;
 /// needs `wrk`.
@@ -25,9 +26,8 @@ pub struct Arguments {
     /// Only these parts: `rate=200`, `rate=1000` (any rate), `cached`; may be repeated
     #[arg(long, value_name = "PART")]
     only: Vec<Part>,
-    /// Only build the peers
-    #[arg(long)]
-    build: bool,
+    #[command(flatten)]
+    peers: Peers,
     /// Write the results into docs/BENCHMARKS.md
     #[arg(long, conflicts_with = "only")]
     write: bool,
@@ -82,15 +82,13 @@ pub fn run(arguments: &Arguments, root: &Path) -> bool {
 
 /// Returns whether every aim was met.
 fn measure(arguments: &Arguments, root: &Path) -> Result<bool> {
-    let peers = build()?;
-    if arguments.build {
-        return Ok(true);
-    }
+    let peers = arguments.peers.find("orchestrator", "orchestrator_peers")?;
     let parts = match &arguments.only[..] {
         [] => &ALL[..],
         some => some,
     };
     let mut section = Section::new("orchestrator");
+    section.how(profile(&peers));
     section.how(output("wrk", &["-v"]).split(" [").next().unwrap_or("wrk"));
     section.how(format!(
         "median of {} rounds of {} s",

@@ -105,7 +105,13 @@ impl Section {
 
 /// The profile that a binary was built with, by its folder.
 pub fn profile(binary: &Path) -> String {
-    let folder = binary.parent().and_then(Path::file_name);
+    let folder = binary
+        .parent()
+        .map(|folder| match folder.ends_with("examples") {
+            true => folder.parent().unwrap_or(folder),
+            false => folder,
+        });
+    let folder = folder.and_then(Path::file_name);
     let folder = folder.unwrap_or_default().to_string_lossy();
     format!("sparring of the profile `{folder}`")
 }

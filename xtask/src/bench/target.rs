@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use super::mock::peer::Peer;
 use super::mock::percentiles;
+use super::peers::Peers;
 use super::process::{cpu_time, median, resident};
-use super::section::{Section, output as version};
+use super::section::{Section, output as version, profile};
 
 /// CPU of a response against plain axum, CPU of 5 000/s of the `AIaaS` mix, memory of 10 000 requests in
 /// flight, time of an event, and cost when idle. Needs `wrk`.
@@ -31,9 +32,8 @@ pub struct Arguments {
     /// Requests of each system in virtual time
     #[arg(long, default_value_t = 200_000)]
     requests: u64,
-    /// The built peers, such as target/debug/examples/target_peers [default: they are built]
-    #[arg(long, value_name = "PATH")]
-    peers: Option<PathBuf>,
+    #[command(flatten)]
+    peers: Peers,
     /// Only these parts
     #[arg(long = "only", value_enum)]
     parts: Vec<Part>,
@@ -78,9 +78,10 @@ pub fn run(arguments: &Arguments, root: &Path) -> bool {
 
 /// Returns whether every aim was met.
 fn measure(arguments: &Arguments, root: &Path) -> Result<bool> {
-    let peers = arguments.peers.clone().map_or_else(build, Ok)?;
+    let peers = arguments.peers.find("target-systems", "target_peers")?;
     let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
     let mut section = Section::new("target");
+    section.how(profile(&peers));
     section.how(version("wrk", &["-v"]).split(" [").next().unwrap_or("wrk"));
     section.how(format!(
         "{} s each, of answers the median of {} rounds",
@@ -106,19 +107,6 @@ fn measure(arguments: &Arguments, root: &Path) -> Result<bool> {
         idle(&mut section, &peers, arguments)?;
     }
     Ok(section.end(arguments.write, root)?)
-}
-
-fn build() -> Result<PathBuf> {
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--profile", "dist", "-q", "-p", "target-systems"])
-        .args(["--example", "target_peers"])
-        .status()?;
-    if !status.success() {
-        return Err("the peers cannot be built".into());
-    }
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    Ok(target.join("dist/examples/target_peers"))
 }
 
 /// The lab with this service time of `md1`, without waits for a slot.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::super::peers::target;
 use super::Result;
 
 /// A measured server; it ends when dropped.
@@ -139,18 +140,6 @@ impl Drop for Peer {
     }
 }
 
-/// Builds the peers of this repository.
-pub(super) fn build() -> Result<PathBuf> {
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--profile", "dist", "-q", "-p", "mock-detectors"])
-        .args(["--example", "mock_peers"])
-        .status()?;
-    if !status.success() {
-        return Err("the peers cannot be built".into());
-    }
-    Ok(target().join("dist/examples/mock_peers"))
-}
-
 /// The jar of `WireMock` from its npm package, which is installed below the target folder.
 pub(super) fn wiremock_jar() -> Result<PathBuf> {
     let java = Command::new("java").arg("-version").output();
@@ -176,7 +165,3 @@ pub(super) fn wiremock_jar() -> Result<PathBuf> {
 }
 
 const WIREMOCK: &str = "wiremock@3";
-
-fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from)
-}

@@ -24,18 +24,6 @@ pub struct Cost {
     pub skipped: f64,
 }
 
-/// Builds the peers, and returns their path.
-pub fn build() -> Result<PathBuf> {
-    let mut command = Command::new(env!("CARGO"));
-    let arguments = "build --profile dist -q -p orchestrator --example orchestrator_peers";
-    if !command.args(arguments.split(' ')).status()?.success() {
-        return Err("the peers cannot be built".into());
-    }
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    Ok(target.join("dist/examples/orchestrator_peers"))
-}
-
 /// A measured server; it ends when dropped.
 pub struct Peer {
     child: Child,
