@@ -1,5 +1,5 @@
-//! Purity: decisions read no clock, no environment and no generator of their own, and only one file of the
-//! binary reads the environment.
+//! Purity: decisions read no clock, no environment and no generator of their own, and the environment is read only
+//! at the places that docs/decisions/0025 lists.
 
 use std::path::{Path, PathBuf};
 
@@ -39,9 +39,10 @@ const BANNED: [&[&str]; 7] = [
     &["rand", "random"],
 ];
 
-/// Files that may read the environment of the process: that of the binary, the one that cleans the environment of
-/// Locust, and those that serve only tests.
-const READERS: [&str; 5] = [
+/// Files that may read the environment of the process: that of the binary, the one that reads the layer of the fleet
+/// file, the one that cleans the environment of Locust, and those that serve only tests.
+const READERS: [&str; 6] = [
+    "fleet/src/load.rs",
     "suite/src/run/locust/process.rs",
     "sparring/src/environment.rs",
     "job-store/src/failing_disk.rs",
@@ -49,8 +50,13 @@ const READERS: [&str; 5] = [
     "orchestrator/src/mutate.rs",
 ];
 
-/// The ends of paths that read the environment.
-const ENVIRONMENT: [&[&str]; 4] = [
+/// Crates whose flags may have a variable, which clap reads: those with a command line.
+const WITH_FLAGS: [&str; 2] = ["load-driver", "sparring"];
+
+/// The ends of paths that read the environment; `Env` is figment's.
+const ENVIRONMENT: [&[&str]; 6] = [
+    &["Env", "prefixed"],
+    &["Env", "raw"],
     &["env", "var"],
     &["env", "var_os"],
     &["env", "vars"],
@@ -91,6 +97,12 @@ fn readers(crates: &Path) -> Result<Vec<String>, String> {
             }
             let parsed =
                 syn::parse_file(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+            if !WITH_FLAGS.iter().any(|name| path.starts_with(name)) && has_variable(&parsed) {
+                found.push(format!(
+                    "crates/{}: a flag with a variable; only crates with a command line have them",
+                    path.display()
+                ));
+            }
             found.extend(banned(&parsed, &ENVIRONMENT).into_iter().map(|call| {
                 let path = path.display();
                 format!("crates/{path}: {call}; only the binary's environment.rs reads variables")
@@ -126,6 +138,27 @@ fn banned(file: &syn::File, ends: &[&[&str]]) -> Vec<String> {
     };
     finder.visit_file(file);
     finder.found
+}
+
+/// Whether a flag of clap in this file takes its value from a variable.
+fn has_variable(file: &syn::File) -> bool {
+    let mut flags = Flags(false);
+    flags.visit_file(file);
+    flags.0
+}
+
+struct Flags(bool);
+
+impl<'ast> Visit<'ast> for Flags {
+    fn visit_attribute(&mut self, attribute: &'ast syn::Attribute) {
+        if let syn::Meta::List(list) = &attribute.meta
+            && attribute.path().is_ident("arg")
+        {
+            let tokens = list.tokens.to_string();
+            let mut words = tokens.split(|it: char| !it.is_alphanumeric() && it != '_');
+            self.0 |= words.any(|word| word == "env");
+        }
+    }
 }
 
 struct Finder<'a> {
@@ -170,6 +203,28 @@ mod tests {
     fn check(text: &str, expected: &[&str]) {
         let file = syn::parse_file(text).expect("Rust");
         assert_eq!(banned(&file, &BANNED), expected, "{text}");
+    }
+
+    #[test]
+    fn every_way_to_read_the_environment_is_found() {
+        let text = "fn f() { env::var(A); std::env::vars_os(); figment::providers::Env::prefixed(B); Env::raw(); }";
+        let file = syn::parse_file(text).expect("Rust");
+        let expected = [
+            "env::var",
+            "std::env::vars_os",
+            "figment::providers::Env::prefixed",
+            "Env::raw",
+        ];
+        assert_eq!(banned(&file, &ENVIRONMENT), expected);
+        for (flag, expected) in [
+            ("#[arg(long, env = \"A\")]", true),
+            ("#[clap(flatten)]", false),
+            ("#[arg(long, value_name = \"ENV\")]", false),
+        ] {
+            let text = format!("struct Arguments {{ {flag} one: String }}");
+            let file = syn::parse_file(&text).expect("Rust");
+            assert_eq!(has_variable(&file), expected, "{flag}");
+        }
     }
 
     #[test]
