@@ -8,13 +8,16 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 
-use super::{read, told};
+use super::{megabytes, read, told};
 
 /// What the Dockerfile's stage `prebuilt` copies, beside the binary.
 const CONTEXT: [&str; 3] = ["Dockerfile", "detectors.yaml", "tests/k6"];
 /// The base in the Dockerfile, and the variable of the compose file that names another one.
 const BASE: &str = "debian:bookworm-slim";
 const BASE_VARIABLE: &str = "BASE_IMAGE";
+
+/// What the image may add to its base, compressed, in bytes (docs/decisions/0026).
+const MOST_COMPRESSED: u64 = 40_000_000;
 
 /// A program with Docker's command line, and the base of the image.
 pub struct Engine {
@@ -29,6 +32,20 @@ pub struct Added {
     pub stored: u64,
     /// As a registry moves it.
     pub compressed: u64,
+}
+
+impl Added {
+    /// # Errors
+    /// The image is larger than allowed; the message is one line.
+    pub fn within_limit(&self) -> Result<(), String> {
+        if self.compressed <= MOST_COMPRESSED {
+            return Ok(());
+        }
+        let (size, most) = (megabytes(self.compressed), megabytes(MOST_COMPRESSED));
+        Err(format!(
+            "the image adds {size} compressed to its base; the maximum is {most}"
+        ))
+    }
 }
 
 impl Engine {
@@ -65,6 +82,7 @@ impl Engine {
         tag: &str,
         file: &Path,
     ) -> Result<Added, String> {
+        let of_base = self.layers_of_base()?;
         let context = std::env::temp_dir().join(format!("sparring-image-{}", std::process::id()));
         let built = self.build(root, binary, tag, &context);
         drop(std::fs::remove_dir_all(&context));
@@ -76,19 +94,23 @@ impl Engine {
         std::fs::remove_file(&saved).map_err(|error| told(&saved, &error))?;
         let packed = packed(&bytes).map_err(|error| told(file, &error))?;
         std::fs::write(file, packed).map_err(|error| told(file, &error))?;
-        let layers = |image: &str| -> Result<usize, String> {
-            let text = self.call(&[
-                "image",
-                "inspect",
-                "--format",
-                "{{len .RootFS.Layers}}",
-                image,
-            ])?;
-            text.parse()
-                .map_err(|_| format!("{image} has {text:?} layers"))
-        };
-        let of_base = layers(&self.base)?;
         added(&bytes, of_base).map_err(|error| format!("the image: {error}"))
+    }
+
+    /// The number of the base's layers. A base that is not on this machine is pulled: a builder may fetch it without
+    /// keeping it under its name.
+    fn layers_of_base(&self) -> Result<usize, String> {
+        let format = "{{len .RootFS.Layers}}";
+        let inspect = || self.call(&["image", "inspect", "--format", format, &self.base]);
+        let text = match inspect() {
+            Ok(text) => text,
+            Err(_) => {
+                self.call(&["pull", "--quiet", &self.base])?;
+                inspect()?
+            }
+        };
+        text.parse()
+            .map_err(|_| format!("{} has {text:?} layers", self.base))
     }
 
     pub fn base(&self) -> &str {
@@ -223,7 +245,8 @@ mod tests {
         let script = format!(
             "#!/bin/sh\ncd {}\necho \"$@\" >>called\ncase $1 in\nversion) {server};;\n\
              build) shift $(($# - 1)); ls \"$1\" \"$1/dist\" \"$1/tests/k6\" >context;;\n\
-             save) cp export.tar \"$3\";;\nimage) echo 1;;\nesac\n",
+             save) cp export.tar \"$3\";;\npull) touch pulled;;\n\
+             image) [ -e pulled ] || {{ echo 'No such image' >&2; exit 1; }}; echo 1;;\nesac\n",
             folder.display()
         );
         let program = folder.join("docker");
@@ -258,6 +281,7 @@ mod tests {
             called.contains("--target prebuilt --build-arg BASE_IMAGE=base:1 --tag sparring:1"),
             "{called}"
         );
+        assert!(called.contains("pull --quiet base:1"), "{called}");
         let context = std::fs::read_to_string(folder.join("context")).expect("built");
         for name in [
             "Dockerfile",
@@ -268,6 +292,20 @@ mod tests {
             assert!(context.contains(name), "no {name} in {context}");
         }
         std::fs::remove_dir_all(folder).expect("removed");
+    }
+
+    #[test]
+    fn an_image_that_adds_more_than_40_mb_compressed_is_refused() {
+        let of = |compressed| Added {
+            stored: 100_000_000,
+            compressed,
+        };
+        assert_eq!(of(40_000_000).within_limit(), Ok(()));
+        let error = of(41_000_000).within_limit().expect_err("it is too large");
+        assert_eq!(
+            error,
+            "the image adds 41.0 MB compressed to its base; the maximum is 40.0 MB"
+        );
     }
 
     #[test]
