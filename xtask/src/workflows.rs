@@ -1,4 +1,7 @@
-//! Checks of the workflows in docs/: every command parses, and names only existing files and options.
+//! Checks of the workflows in docs/: every command parses, names only existing files and options, and its results are
+//! kept.
+
+mod kept;
 
 use std::path::Path;
 use std::process::Command;
@@ -28,6 +31,8 @@ fn check(root: &Path) -> Vec<String> {
             let found = fault(root, command);
             faults.extend(found.map(|fault| format!("{FOLDER}/{name}: `{command}`: {fault}")));
         }
+        let lost = kept::faults(&text).into_iter();
+        faults.extend(lost.map(|fault| format!("{FOLDER}/{name}: {fault}")));
     }
     if commands == 0 {
         faults.push(format!("{FOLDER} contains no commands"));
@@ -55,7 +60,9 @@ fn fault(root: &Path, command: &str) -> Option<String> {
     let words: Vec<&str> = command.split_whitespace().collect();
     match words.as_slice() {
         ["docker", "compose", "-f", file, rest @ ..] => compose(root, file, rest),
-        ["docker", "build", ..] if root.join("Dockerfile").is_file() => None,
+        ["docker", "build", ..] => Some(
+            "the image is lost with the machine; `cargo xtask dist --image` exports it".to_owned(),
+        ),
         ["cargo", "xtask", ..] => xtask(&words[1..]),
         ["cargo", "install", "--locked", ..]
         | ["rustup", "target", "add", ..]
@@ -142,6 +149,7 @@ mod tests {
             ("cargo xtask dist --non", "unexpected argument"),
             ("docker compose -f 'x up", "cannot read"),
             ("|", "one line"),
+            ("docker build -t sparring .", "dist --image"),
         ] {
             let found = fault(&root(), command).unwrap_or_default();
             assert!(found.contains(said), "{command}: {found}");
