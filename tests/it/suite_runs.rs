@@ -418,8 +418,49 @@ fn a_ladder_ends_when_its_rule_has_held_in_two_steps() {
     assert!(names.contains(&"1") && names.contains(&"2"), "{names:?}");
     assert!(!names.contains(&"5"), "{names:?}");
     assert_eq!(names.last(), Some(&"back to 1"));
+    assert_only_executed_time(&report["tests"][0]);
     let ledger = report["tests"][0]["ledger"].to_string();
     assert!(!ledger.contains("ended early"), "{ledger}");
+}
+
+/// The figures of a whole test are over its phases, and each event that a phase begins is of a phase with a length.
+fn assert_only_executed_time(test: &Value) {
+    let number = |value: &Value| value.as_f64().expect("a number");
+    let phases = test["phases"].as_array().expect("phases");
+    let length = |phase: &Value| number(&phase["end_s"]) - number(&phase["begin_s"]);
+    let in_phases: f64 = phases.iter().map(length).sum();
+    let executed = number(&test["figures"]["seconds"]);
+    // Requests in flight at the ends of phases take a moment longer, which is known to the second between two runs.
+    let runs = 1.0
+        + phases
+            .windows(2)
+            .filter(|pair| pair[0]["end_s"] != pair[1]["begin_s"])
+            .count() as f64;
+    assert!(
+        in_phases - 1e-6 <= executed && executed <= in_phases + runs,
+        "{executed} s of {in_phases} s in {phases:#?}"
+    );
+    let requests = number(&test["figures"]["requests"]);
+    let rate = number(&test["figures"]["requests_per_s"]);
+    assert!((rate - requests / executed).abs() < 1e-6, "{rate}");
+    assert!(
+        phases.iter().all(|phase| length(phase) > 0.0),
+        "{phases:#?}"
+    );
+    let began = |event: &&Value| {
+        event["text"]
+            .as_str()
+            .is_some_and(|it| it.ends_with(" begins"))
+    };
+    let events = test["observed"]["events"].as_array().expect("events");
+    for event in events.iter().filter(began) {
+        let mut of = phases.iter().filter(|phase| {
+            let name = format!("{} begins", phase["name"].as_str().unwrap_or_default());
+            event["text"] == name
+                && (number(&phase["begin_s"]) - number(&event["at_s"])).abs() < 1e-3
+        });
+        assert!(of.next().is_some(), "{event} {phases:#?}");
+    }
 }
 
 #[test]
@@ -430,6 +471,7 @@ fn a_search_says_what_it_tried_and_found() {
     let search = &report["tests"][0]["analysis"]["search"];
     assert_eq!(search["passed"], 2.0, "{search} {}", ended.stdout);
     assert_eq!(search["end"], "nothing_fails");
+    assert_only_executed_time(&report["tests"][0]);
     let steps = search["steps"].as_array().expect("steps");
     assert_eq!(steps[0]["level"], 1.0);
     assert_eq!(

@@ -225,6 +225,14 @@ impl Output for Feed {
             }
         }
         shown.broken_off.clone_from(&end.ended_early);
+        if end.ended_early.is_some() {
+            // Phases after an early end do not take place; another run of the driver may follow.
+            let last_s = shown.measured.last_s();
+            shown.phases.retain(|phase| phase.begin_s < last_s);
+            for phase in &mut shown.phases {
+                phase.end_s = phase.end_s.min(last_s);
+            }
+        }
         Ok(())
     }
 }

@@ -53,6 +53,12 @@ impl RunHandle {
             .min()
     }
 
+    /// The time at which the run was told to end before its plan, in milliseconds since 1970: no load is planned from
+    /// then on, although requests in flight and `teardown` may take longer. `None` if it was not.
+    pub fn stopped_unix_ms(&self) -> Option<i64> {
+        self.view.get()?.state.stopped_unix_ms()
+    }
+
     /// Whether all scenarios have ended; `teardown` may still run.
     pub fn has_ended(&self) -> bool {
         let view = self.view.get();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
@@ -62,6 +62,8 @@ pub struct RunState {
     started: OnceLock<Instant>,
     marked_failed: AtomicBool,
     end: Mutex<Option<TestEnd>>,
+    /// When the run was stopped, in milliseconds since 1970.
+    stopped_unix_ms: OnceLock<i64>,
     stop: CancellationToken,
     finished: OnceLock<Duration>,
     /// Set when the run has ended completely.
@@ -126,6 +128,7 @@ impl RunState {
             started: OnceLock::new(),
             marked_failed: AtomicBool::new(false),
             end: Mutex::new(None),
+            stopped_unix_ms: OnceLock::new(),
             stop: CancellationToken::new(),
             finished: OnceLock::new(),
             over: CancellationToken::new(),
@@ -381,6 +384,10 @@ impl RunState {
         let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
         end.get_or_insert(why);
         drop(end);
+        self.stopped_unix_ms.get_or_init(|| {
+            let unix = SystemTime::now().duration_since(UNIX_EPOCH);
+            i64::try_from(unix.unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
+        });
         self.stop.cancel();
     }
 
@@ -390,6 +397,11 @@ impl RunState {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// When the run was stopped by [`Self::stop`], in milliseconds since 1970; `None` if it was not.
+    pub fn stopped_unix_ms(&self) -> Option<i64> {
+        self.stopped_unix_ms.get().copied()
     }
 
     /// Set when the run is stopped by [`Self::stop`].

@@ -296,7 +296,7 @@ fn window<'a>(test: &'a TestRecord, phase: Option<&str>) -> (String, &'a Figures
             &phase.figures,
         ),
         None => (
-            format!("all of {}, {}", test.title(), seconds(test.duration_s)),
+            format!("all of {}, {}", test.title(), seconds(test.figures.seconds)),
             &test.figures,
         ),
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A set of requests of one window.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Figures {
-    /// The length of the window.
+    /// The executed length of the window: for a whole test its phases, and the requests that end after them.
     pub seconds: f64,
     pub requests: u64,
     /// Requests that failed: a status of 400 or more, no response, or a failed check of the class.

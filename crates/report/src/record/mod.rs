@@ -202,6 +202,22 @@ impl TestRecord {
         http.map(silent).sum()
     }
 
+    /// The target's samples in the phases: those of the preparation and of the wait for idle users say nothing about the
+    /// load. All samples if no phase has one, and for drills, which observe the target between their phases.
+    pub fn target_in_phases(&self) -> Vec<&ResourceSample> {
+        let all = &self.observed.target;
+        let is_in_phase = |sample: &&ResourceSample| {
+            let mut phases = self.phases.iter();
+            phases.any(|phase| phase.begin_s <= sample.at_s && sample.at_s <= phase.end_s)
+        };
+        let within: Vec<&ResourceSample> = all.iter().filter(is_in_phase).collect();
+        if within.is_empty() || self.content == "drills" {
+            all.iter().collect()
+        } else {
+            within
+        }
+    }
+
     /// `name`, `name/part`, and the cell's values: unique within a run.
     pub fn title(&self) -> String {
         title(&self.name, self.part.as_deref(), &self.cell)

@@ -76,7 +76,7 @@ fn steady(run: &RunRecord) -> impl Iterator<Item = &PhaseRecord> {
 fn resources(run: &RunRecord) -> Value {
     let of = |figure: fn(&ResourceSample) -> Option<f64>| {
         mean_and_largest(
-            run.tests.iter().flat_map(|test| &test.observed.target),
+            run.tests.iter().flat_map(TestRecord::target_in_phases),
             figure,
         )
     };
@@ -129,7 +129,7 @@ fn load_test(run: &RunRecord) -> Option<&TestRecord> {
 fn busy_cores(test: &TestRecord) -> Option<f64> {
     let mut by_host: std::collections::BTreeMap<Option<&str>, (f64, u32)> =
         std::collections::BTreeMap::new();
-    for sample in &test.observed.target {
+    for sample in test.target_in_phases() {
         if let Some(cores) = sample.cpu_cores {
             let sum = by_host.entry(sample.host.as_deref()).or_default();
             sum.0 += cores;

@@ -47,9 +47,9 @@ fn memory_bytes(sample: &ResourceSample) -> Option<f64> {
 
 fn markdown(test: &TestRecord) -> String {
     let figures = &test.figures;
-    let target = &test.observed.target;
-    let cpu = mean_and_largest(target.iter(), |sample| sample.cpu_ratio);
-    let memory = mean_and_largest(target.iter(), memory_bytes);
+    let target = test.target_in_phases();
+    let cpu = mean_and_largest(target.iter().copied(), |sample| sample.cpu_ratio);
+    let memory = mean_and_largest(target.iter().copied(), memory_bytes);
     let peak = rates(test).into_iter().reduce(f64::max);
     let mut text = format!(
         "# Load Test Report\n\n## Summary\n- Test Duration: {:.0} seconds\n- Total Requests: {}\n- Error Rate: {}\n\n",
@@ -80,9 +80,9 @@ fn markdown(test: &TestRecord) -> String {
 
 fn results(run: &RunRecord, test: &TestRecord) -> Value {
     let figures = &test.figures;
-    let target = &test.observed.target;
+    let target = test.target_in_phases();
     let percent = |of: fn(&ResourceSample) -> Option<f64>| {
-        mean_and_largest(target.iter(), of).map(|(mean, _)| 100.0 * mean)
+        mean_and_largest(target.iter().copied(), of).map(|(mean, _)| 100.0 * mean)
     };
     let (cpu, memory) = (percent(|s| s.cpu_ratio), percent(|s| s.memory_ratio));
     let rates = rates(test);

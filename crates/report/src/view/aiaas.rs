@@ -131,17 +131,17 @@ fn alerts(test: &TestRecord, summary: &Value) -> Vec<Value> {
             "severity": "critical",
         }));
     }
-    let target = &test.observed.target;
+    let target = test.target_in_phases();
     let usages = [
         (
             "cpu_usage",
             "CPU",
-            mean_and_largest(target.iter(), |sample| sample.cpu_ratio),
+            mean_and_largest(target.iter().copied(), |sample| sample.cpu_ratio),
         ),
         (
             "memory_usage",
             "Memory",
-            mean_and_largest(target.iter(), |sample| sample.memory_ratio),
+            mean_and_largest(target.iter().copied(), |sample| sample.memory_ratio),
         ),
     ];
     for (kind, name, usage) in usages {

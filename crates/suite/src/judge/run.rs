@@ -489,7 +489,7 @@ fn levels(test: &TestRecord) -> f64 {
 
 /// Successes per second for each busy core of the target.
 fn per_busy_core(test: &TestRecord) -> Option<f64> {
-    let target = &test.observed.target;
+    let target = test.target_in_phases();
     let moments: Vec<f64> = target
         .chunk_by(|a, b| (a.at_s - b.at_s).abs() < 0.5)
         .map(|moment| moment.iter().filter_map(|it| it.cpu_cores).sum())

@@ -213,12 +213,25 @@ fn leaks(record: &TestRecord, truth: &Value) -> Vec<FoundAndTrue> {
             .and_then(Value::as_f64);
         let known = figure(host.get("time_to_limit_s"));
         if let Some((end, known)) = end.zip(known) {
-            // The truth counts from the start of the test, the soak from its end.
+            // The truth counts from the start of the test, the soak from the end of its level.
             let what = format!("time_to_limit_s of {name}");
-            found.push(numbers(&what, end + record.duration_s, None, known, SLOPE));
+            found.push(numbers(
+                &what,
+                end + held_until_s(record),
+                None,
+                known,
+                SLOPE,
+            ));
         }
     }
     found
+}
+
+/// The end of the last level that was held; the test may wait for idle users after it.
+fn held_until_s(record: &TestRecord) -> f64 {
+    let held = record.phases.iter().filter(|phase| phase.kind == "steady");
+    let last = held.map(|phase| phase.end_s).reduce(f64::max);
+    last.unwrap_or(record.duration_s)
 }
 
 /// The mean number of running instances of a host; 1 if unknown.

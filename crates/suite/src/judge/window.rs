@@ -59,17 +59,27 @@ pub(super) fn steady<'a>(test: &PlannedTest, record: &'a TestRecord) -> Vec<Wind
 
 /// The whole test.
 pub(super) fn whole<'a>(test: &PlannedTest, record: &'a TestRecord) -> Window<'a> {
+    let span_s = executed(record);
     Window {
         phase: None,
         level: None,
         rate_per_s: None,
-        span_s: [0.0, record.duration_s],
+        span_s,
         figures: &record.figures,
         endpoints: &record.endpoints,
-        seconds: &record.seconds,
-        target: &record.observed.target,
+        seconds: within(&record.seconds, span_s),
+        target: samples(&record.observed.target, span_s),
         queries: queries(test),
     }
+}
+
+/// From the begin of the first phase to the end of the last one. Preparation and the wait for idle users say nothing about the
+/// target.
+fn executed(record: &TestRecord) -> [f64; 2] {
+    let begins = record.phases.iter().map(|phase| phase.begin_s);
+    let ends = record.phases.iter().map(|phase| phase.end_s);
+    let span = begins.reduce(f64::min).zip(ends.reduce(f64::max));
+    span.map_or([0.0, record.duration_s], <[f64; 2]>::from)
 }
 
 pub(super) fn of<'a>(

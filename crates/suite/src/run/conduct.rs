@@ -15,7 +15,7 @@ use super::course::Course;
 use super::drills::Drilled;
 use super::evidence::{Evidence, Facts, Rules};
 use super::job::Job;
-use super::measure::{Mark, Shared, Store, asked, unix_now};
+use super::measure::{Mark, Shared, Store, asked, executed, length_s, unix_now};
 use super::reconcile::{Account, CallAccount};
 use super::record::Gathered;
 use super::resources::{Generator, Monitor, Simulators, Source, is_here};
@@ -345,10 +345,11 @@ fn prepared(before: &PlannedBefore) -> String {
     parts.join("; ")
 }
 
-/// Requests per second over the whole test; `None` without requests.
+/// Requests per second of the whole test's executed time; `None` without requests.
 fn rate(stage: &Stage<'_>) -> Option<f64> {
     let store = stage.store.lock();
-    let (requests, seconds) = (store.requests() as f64, store.last_s());
+    let seconds = length_s(&executed(&store, store.last_s()));
+    let requests = store.requests() as f64;
     (requests > 0.0 && seconds > 0.0).then(|| requests / seconds)
 }
 
@@ -400,9 +401,11 @@ fn with_phases(stage: &Stage<'_>, store: &Store, planned: &[PlannedPhase]) -> Ve
     let phases = store.marks().iter().zip(planned);
     let reached = store.last_s();
     let before_s = store.before_s();
-    // A phase that the interruption prevented did not take place.
-    let took_place =
-        |mark: &Mark| before_s == 0.0 || mark.begin_s < before_s || mark.end_s > before_s;
+    // A phase that an early end or the interruption prevented did not take place.
+    let took_place = |mark: &Mark| {
+        mark.begin_s < mark.end_s
+            && (before_s == 0.0 || mark.begin_s < before_s || mark.end_s > before_s)
+    };
     events.extend(
         phases
             .filter(|(mark, _)| mark.begin_s <= reached && took_place(mark))

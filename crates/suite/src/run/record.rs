@@ -7,7 +7,7 @@ use report::record::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::measure::{Store, Window, endpoints, figures, probes, seconds};
+use super::measure::{Store, Window, endpoints, executed, figures, probes, seconds};
 use super::resources::Watched;
 use super::stage::Driving;
 use crate::plan::{Kind, PlannedPhase, PlannedTest};
@@ -53,6 +53,7 @@ pub fn record(test: &PlannedTest, store: &Store, gathered: &Gathered) -> TestRec
     let driving = &gathered.driving;
     let began = store.began().unwrap_or(gathered.started);
     let length = (gathered.ended - began).max(store.last_s()).max(0.0);
+    let periods = executed(store, length);
     let mut phases = phases(store, &driving.phases, length);
     if test.content == "ladder" {
         leave_out_cut(&mut phases, &driving.phases);
@@ -81,8 +82,8 @@ pub fn record(test: &PlannedTest, store: &Store, gathered: &Gathered) -> TestRec
         complete: gathered.broken_off.is_none(),
         outcome: Outcome::Passed,
         reasons: Vec::new(),
-        figures: figures(store, Window::All, [0.0, length]),
-        endpoints: endpoints(store, Window::All, [0.0, length]),
+        figures: figures(store, Window::All, &periods),
+        endpoints: endpoints(store, Window::All, &periods),
         seconds: seconds(store, length),
         probes: probes(store),
         asked: Vec::new(),
@@ -122,8 +123,8 @@ fn phases(store: &Store, planned: &[PlannedPhase], length: f64) -> Vec<PhaseReco
             users: None,
             rate_per_s: None,
             judged: true,
-            figures: figures(store, Window::All, span),
-            endpoints: endpoints(store, Window::All, span),
+            figures: figures(store, Window::All, &[span]),
+            endpoints: endpoints(store, Window::All, &[span]),
         }];
     }
     let marks = store.marks().iter().enumerate().zip(planned);
@@ -132,7 +133,7 @@ fn phases(store: &Store, planned: &[PlannedPhase], length: f64) -> Vec<PhaseReco
     took_place
         .map(|((place, mark), planned)| {
             let span = [mark.begin_s, mark.end_s.min(length)];
-            let endpoints: Vec<Endpoint> = endpoints(store, Window::Phase(place), span);
+            let endpoints: Vec<Endpoint> = endpoints(store, Window::Phase(place), &[span]);
             PhaseRecord {
                 name: planned.name.clone(),
                 kind: kind(planned.kind).to_owned(),
@@ -141,7 +142,7 @@ fn phases(store: &Store, planned: &[PlannedPhase], length: f64) -> Vec<PhaseReco
                 users: planned.users,
                 rate_per_s: planned.rate_per_s,
                 judged: planned.judged,
-                figures: figures(store, Window::Phase(place), span),
+                figures: figures(store, Window::Phase(place), &[span]),
                 endpoints,
             }
         })
@@ -305,7 +306,7 @@ mod tests {
             users: Some(1.0),
             rate_per_s: None,
             judged: true,
-            figures: figures(&Store::default(), Window::All, [begin_s, end_s]),
+            figures: figures(&Store::default(), Window::All, &[[begin_s, end_s]]),
             endpoints: Vec::new(),
         };
         let mut phases = [

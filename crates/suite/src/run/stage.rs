@@ -230,7 +230,8 @@ impl<'a> Stage<'a> {
             // Nothing was measured; its phases took place nevertheless.
             store.begin(began_ms, leg.marks());
         }
-        store.end(unix_now());
+        let stopped = seen.stopped_unix_ms().map(|ms| ms as f64 / 1e3);
+        store.end(stopped.unwrap_or_else(unix_now));
         if self.job.hurry.is_cancelled() {
             // Threads that are still measuring are not waited for, because the measurements are final.
             store.close();

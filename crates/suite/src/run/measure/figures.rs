@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use report::record::{Endpoint, EndpointSecond, Figures, Second};
 
+use super::executed::length_s;
 use super::latency::latency;
 use super::store::{Cells, Counts, Key, Probes, Series, Store};
 
@@ -26,8 +27,8 @@ impl Window {
     }
 }
 
-/// The figures of all requests of a window that lasts `seconds`.
-pub fn figures(store: &Store, window: Window, span: [f64; 2]) -> Figures {
+/// The figures of all requests of a window that consists of these periods, in seconds from the start of the test.
+pub fn figures(store: &Store, window: Window, periods: &[[f64; 2]]) -> Figures {
     let cells = |cells| chosen(cells, window).collect::<Vec<_>>();
     let content = store.contents.iter();
     let content = content.filter(|((_, phase, _), _)| window.has(*phase));
@@ -49,15 +50,15 @@ pub fn figures(store: &Store, window: Window, span: [f64; 2]) -> Figures {
         },
     );
     Figures {
-        users: mean_users(store, span),
+        users: mean_users(store, periods),
         sent_bytes: counts.sent_bytes,
         received_bytes: counts.received_bytes,
-        ..all.figures(store, span[1] - span[0])
+        ..all.figures(store, length_s(periods))
     }
 }
 
 /// The same by endpoint and class, in the order of first use.
-pub fn endpoints(store: &Store, window: Window, span: [f64; 2]) -> Vec<Endpoint> {
+pub fn endpoints(store: &Store, window: Window, periods: &[[f64; 2]]) -> Vec<Endpoint> {
     let mut groups: IndexMap<(&str, &str, Option<&str>), Group<'_>> = IndexMap::new();
     let of = |series: u32| {
         let series = store.series(series);
@@ -81,7 +82,7 @@ pub fn endpoints(store: &Store, window: Window, span: [f64; 2]) -> Vec<Endpoint>
             *sum = Some(sum.unwrap_or(0) + bytes);
         }
     }
-    let seconds = span[1] - span[0];
+    let seconds = length_s(periods);
     let endpoint = |((method, name, class), group): ((&str, &str, Option<&str>), Group<'_>)| {
         let (statuses, errors) = group.told_apart(store);
         Endpoint {
@@ -226,14 +227,16 @@ fn chosen(cells: &Cells, window: Window) -> impl Iterator<Item = (Key, &[u32])> 
         .map(|(key, values)| (*key, values.as_slice()))
 }
 
-fn mean_users(store: &Store, [begin, end]: [f64; 2]) -> Option<f64> {
-    let (first, last) = (begin.max(0.0).floor() as u32, end.max(0.0).ceil() as u32);
-    if first >= last {
-        return None;
-    }
-    let within: Vec<f64> = store
-        .users
-        .range(first..last)
+fn mean_users(store: &Store, periods: &[[f64; 2]]) -> Option<f64> {
+    let is_within = |second: u32| {
+        let (begin, end) = (f64::from(second), f64::from(second) + 1.0);
+        periods
+            .iter()
+            .any(|period| period[0] < end && begin < period[1])
+    };
+    let users = store.users.iter();
+    let within: Vec<f64> = users
+        .filter(|(second, _)| is_within(**second))
         .map(|(_, users)| *users)
         .collect();
     (!within.is_empty()).then(|| within.iter().sum::<f64>() / within.len() as f64)
@@ -343,20 +346,31 @@ mod tests {
     #[test]
     fn phases_are_cut_by_time_and_what_ends_later_is_in_none() {
         let store = two_phases();
-        let first = figures(&store, Window::Phase(0), [0.0, 1.5]);
+        let first = figures(&store, Window::Phase(0), &[[0.0, 1.5]]);
         assert_eq!((first.requests, first.failures), (2, 1));
         assert_eq!(first.users, Some(3.0));
-        let second = figures(&store, Window::Phase(1), [1.5, 3.0]);
+        let second = figures(&store, Window::Phase(1), &[[1.5, 3.0]]);
         assert_eq!((second.requests, second.failures), (1, 0));
-        let all = figures(&store, Window::All, [0.0, 3.2]);
+        let all = figures(&store, Window::All, &[[0.0, 3.2]]);
         assert_eq!(all.requests, 4);
         assert_eq!(all.latency.map(|latency| latency.max), Some(9.0));
     }
 
     #[test]
+    fn time_between_periods_counts_neither_for_rates_nor_for_users() {
+        let store = two_phases();
+        let whole = figures(&store, Window::All, &[[0.0, 1.0], [2.0, 3.0]]);
+        assert_eq!((whole.requests, whole.seconds), (4, 2.0));
+        assert_eq!(whole.requests_per_s, Some(2.0));
+        assert_eq!(whole.users, Some(2.0));
+        let endpoints = endpoints(&store, Window::All, &[[0.0, 1.0], [2.0, 3.0]]);
+        assert_eq!(endpoints[0].figures.requests_per_s, Some(2.0));
+    }
+
+    #[test]
     fn an_endpoint_tells_its_statuses_and_errors_apart() {
         let store = two_phases();
-        let endpoints = endpoints(&store, Window::All, [0.0, 3.2]);
+        let endpoints = endpoints(&store, Window::All, &[[0.0, 3.2]]);
         assert_eq!(endpoints.len(), 1);
         assert_eq!(endpoints[0].statuses["200"], 3);
         assert_eq!(endpoints[0].errors, [("Status code: 500".to_owned(), 1)]);
@@ -367,7 +381,7 @@ mod tests {
     #[test]
     fn an_endpoint_has_the_seconds_with_its_requests() {
         let store = two_phases();
-        let mut endpoints = endpoints(&store, Window::All, [0.0, 3.2]);
+        let mut endpoints = endpoints(&store, Window::All, &[[0.0, 3.2]]);
         fill_endpoint_seconds(&store, &mut endpoints);
         let seconds = endpoints[0].seconds.iter();
         let seconds: Vec<(u32, u64, u64)> = seconds

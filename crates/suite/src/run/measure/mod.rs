@@ -4,6 +4,7 @@
 //! status, phase and second, and the counters beside them. Phases are separated by time, so one run serves
 //! all phases; figures are computed from HDR histograms of three digits.
 
+mod executed;
 mod figures;
 mod journal;
 mod latency;
@@ -13,6 +14,7 @@ mod recorder;
 mod store;
 mod threshold_metrics;
 
+pub use executed::{executed, length_s};
 pub use figures::{Window, endpoints, figures, fill_endpoint_seconds, probes, second, seconds};
 pub use journal::Written;
 pub use latency::histogram;

@@ -193,6 +193,10 @@ impl Output for Recorder {
         if let Some(phases) = self.phases.take() {
             self.store.lock().begin(began_ms, phases);
         }
+        if let Some(stopped_ms) = self.seen.stopped_unix_ms() {
+            // Before these samples are placed: none of them belongs to a phase that does not take place.
+            self.store.lock().end(stopped_ms as f64 / 1e3);
+        }
         let origin_ms = self.store.lock().origin_ms().unwrap_or(began_ms);
         for sample in samples {
             if sample.at.0 / 1_000_000 >= began_ms {

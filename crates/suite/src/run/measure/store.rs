@@ -119,8 +119,8 @@ impl Store {
         }));
     }
 
-    /// Called when the current run has ended, in seconds since 1970: its phases end at that time at the
-    /// latest.
+    /// Called when the current run has ended or was told to end, in seconds since 1970: its phases end at that time at
+    /// the latest, and later ones do not take place.
     pub fn end(&mut self, ended: f64) {
         let Some(began) = self.began() else {
             return;
