@@ -214,6 +214,18 @@ const MISTAKES: &[Mistake] = &[
         ],
     },
     Mistake {
+        name: "a variable of a flag that is spelt wrong",
+        command: "SPARRING_CONFG=latin.yaml sparring check",
+        code: 0,
+        says: &["the variable SPARRING_CONFG is not a setting; did you mean SPARRING_CONFIG?"],
+    },
+    Mistake {
+        name: "a variable with one underscore instead of two",
+        command: "SPARRING_ORCHESTRATION_REDIS_URL=redis://h sparring check",
+        code: 0,
+        says: &["did you mean SPARRING_ORCHESTRATION__REDIS_URL?"],
+    },
+    Mistake {
         name: "a variable with a word for a number",
         command: "SPARRING_SERVICE__PORT=http sparring check",
         code: 1,

@@ -376,6 +376,7 @@ fn variables_that_are_no_settings_stop_no_command() {
     }
     let ended = run(&mut command);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("warning"), "{}", ended.stderr);
     let ended = run(command.env("SPARRING_SERVCE__PORT", "9"));
     assert_eq!(ended.code, Some(1));
     let said = "servce: unknown field; did you mean `service`? (from SPARRING_SERVCE__PORT)";

@@ -14,7 +14,7 @@ pub use config::{
     PerformanceTargets, Service,
 };
 pub use endpoint::Endpoint;
-pub use load::{BUILT_IN, LoadError, load, load_again, load_from};
+pub use load::{BUILT_IN, LoadError, load, load_again, load_from, setting_names};
 pub use rate_limit::{Quota, RateLimit};
 pub use secret::{SecretUrl, StoreKeys, shown_url};
 pub use source::Source;

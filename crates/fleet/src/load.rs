@@ -8,7 +8,7 @@ use live_config::{ConfigError, ConfigErrors, read};
 use serde_json::Value;
 
 use crate::check::check;
-use crate::config::Fleet;
+use crate::config::{Fleet, Orchestration, PerformanceTargets, Service};
 use crate::source::Source;
 
 /// The fleet that is used without a file.
@@ -19,6 +19,14 @@ const PREFIX: &str = "SPARRING_";
 /// The separator between a section and a key. A variable without it is not a setting: it is the flag of a command
 /// (`SPARRING_CONFIG`), a service link of Kubernetes (`SPARRING_PORT`), or a script's own.
 const SEPARATOR: &str = "__";
+
+/// Settings without a default.
+const ABSENT: [&str; 4] = [
+    "ORCHESTRATION__JOB_STORE",
+    "ORCHESTRATION__REDIS_URL",
+    "ORCHESTRATION__STORE_KEY",
+    "ORCHESTRATION__REGISTRY_NETWORKS",
+];
 
 /// The reason why a fleet cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +120,40 @@ fn environment() -> Env {
 /// Whether the text after the prefix has the form `SECTION__KEY`.
 fn is_setting(name: &str) -> bool {
     name.contains(SEPARATOR) && name.split(SEPARATOR).all(|part| !part.is_empty())
+}
+
+/// The variables of the settings that every fleet has, such as `SPARRING_SERVICE__PORT`: all except those of its detectors.
+pub fn setting_names() -> Vec<String> {
+    let sections = [
+        ("service", serde_json::to_value(Service::default())),
+        (
+            "orchestration",
+            serde_json::to_value(Orchestration::default()),
+        ),
+        (
+            "performance_targets",
+            serde_json::to_value(PerformanceTargets::default()),
+        ),
+    ];
+    let mut names = Vec::new();
+    for (section, value) in sections {
+        let section = format!("{PREFIX}{}", section.to_uppercase());
+        add_names(&section, &value.unwrap_or_default(), &mut names);
+    }
+    names.extend(ABSENT.map(|name| format!("{PREFIX}{name}")));
+    names
+}
+
+fn add_names(place: &str, value: &Value, names: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            for (name, value) in fields {
+                let place = format!("{place}{SEPARATOR}{}", name.to_uppercase());
+                add_names(&place, value, names);
+            }
+        }
+        _ => names.push(place.to_owned()),
+    }
 }
 
 /// The file as a mapping.

@@ -214,6 +214,20 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
+/// The candidate of which `name` is a misspelling: at most one letter in four is wrong, missing, added or exchanged with the
+/// next one. Stricter than [`nearest`], for names that may be right.
+pub fn misspelt<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let most = (name.chars().count() / 4).max(1);
+    let differences = |candidate: &'a str| {
+        let differences = strsim::damerau_levenshtein(name, candidate);
+        (differences, candidate)
+    };
+    let all = candidates.into_iter().map(differences);
+    let near = all.filter(|(differences, _)| (1..=most).contains(differences));
+    near.min_by_key(|(differences, _)| *differences)
+        .map(|(_, candidate)| candidate)
+}
+
 pub(crate) fn read<T: DeserializeOwned>(value: &Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let (mut place, is_key) = place_of::<T>(value, &error);

@@ -19,8 +19,9 @@ file, as in error messages: `<name>` stands for a name of your own, `[]` for an 
 must be given. An *absent* field may be left out; its description says what that means.
 
 The fleet file has layers, where later ones take precedence: the file, variables such as
-`SPARRING_SERVICE__PORT=9000` (`__` separates levels), flags. Unknown fields are errors. Every example is a complete
-file for `sparring check`, or for `sparring drill`.
+`SPARRING_SERVICE__PORT=9000` (`__` separates levels), flags. Unknown fields are errors. Other variables that begin with `SPARRING_` are ignored, such as
+the `SPARRING_SERVICE_HOST` of Kubernetes; a warning names those that are almost a setting, such as `SPARRING_CONFG`.
+Every example is a complete file for `sparring check`, or for `sparring drill`.
 ";
 
 /// A type at its place.
