@@ -36,6 +36,7 @@ mod mock_commands;
 mod openai_sdk;
 mod orchestration_script;
 mod orchestrator_process;
+mod out_of_descriptors;
 mod places;
 mod readers;
 mod readme;

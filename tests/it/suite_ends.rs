@@ -53,7 +53,7 @@ impl Running {
     }
 
     /// The same, with its standard error elsewhere.
-    fn start_telling(command: &mut Command, stderr: Stdio) -> Self {
+    pub fn start_telling(command: &mut Command, stderr: Stdio) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(stderr)
@@ -202,6 +202,9 @@ fn interrupted(
                 &url,
                 "--results",
                 "results",
+                // The load before the first fault lasts 20 seconds otherwise.
+                "--time-scale",
+                "0.1",
             ])
             .current_dir(folder.path()),
     );
