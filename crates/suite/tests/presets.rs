@@ -1,5 +1,5 @@
-//! The plans of the built-in suites match the documents: users, spawn rates, durations, weights. The ids
-//! are those of the documents' checklists.
+//! G-02: the plans of the built-in suites match the documents: users, spawn rates, durations, weights. The
+//! other ids are those of the documents' checklists.
 
 use std::time::Duration;
 
