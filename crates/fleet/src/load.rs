@@ -323,6 +323,31 @@ detectors:
     }
 
     #[test]
+    fn settings_have_names_of_variables() {
+        let names = setting_names();
+        for name in [
+            "SPARRING_SERVICE__PORT",
+            "SPARRING_ORCHESTRATION__REDIS_URL",
+        ] {
+            assert!(names.iter().any(|known| known == name), "{names:?}");
+        }
+        for name in names {
+            let rest = name.strip_prefix(PREFIX).unwrap_or_default();
+            assert!(is_setting(rest), "{name}");
+            // A value of the wrong type is an error of a known field.
+            let path = rest.to_lowercase().replace(SEPARATOR, ".");
+            let error = load(None, &[(path, json!({ "no": "field" }))]).err();
+            let said = error.map(|error| error.to_string()).unwrap_or_default();
+            let field = rest
+                .rsplit(SEPARATOR)
+                .next()
+                .unwrap_or_default()
+                .to_lowercase();
+            assert!(!said.contains(&format!("{field}: unknown field")), "{said}");
+        }
+    }
+
+    #[test]
     fn overrides_win_over_the_file() {
         let fleet = load(None, &[("service.port".to_owned(), json!(9000))]).expect("valid");
         assert_eq!(fleet.service.port, 9000);

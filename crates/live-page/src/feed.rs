@@ -352,3 +352,44 @@ const fn unit(metric: &Metric) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use load_metrics::UnixNanos;
+
+    use super::*;
+
+    #[test]
+    fn phases_after_an_early_end_are_not_shown() {
+        let board = LiveRun::new("lab", "http://lab.example");
+        board.begin("ladder", "closed", Vec::new());
+        let phase = |name: &str, begin_s, end_s| Phase {
+            name: name.to_owned(),
+            begin_s,
+            end_s,
+            judged: true,
+        };
+        let steps = [
+            phase("1", 0.0, 2.0),
+            phase("2", 2.0, 10.0),
+            phase("3", 10.0, 20.0),
+        ];
+        let mut feed = Feed::of_leg(board.clone(), steps.to_vec());
+        let request = |at_ms: i64| Sample {
+            metric: builtin::HTTP_REQ_DURATION,
+            at: UnixNanos((1_000_000 + at_ms) * 1_000_000),
+            value: 0.0,
+            tags: Arc::default(),
+            metadata: None,
+        };
+        feed.consume(&[request(0), request(5_000)])
+            .expect("consumed");
+        let end = RunEnd {
+            ended_early: Some("by a signal (interrupt)".to_owned()),
+            ..RunEnd::default()
+        };
+        feed.finish(&end).expect("ended");
+        let expected = [phase("1", 0.0, 2.0), phase("2", 2.0, 5.0)];
+        assert_eq!(board.lock().phases, expected);
+    }
+}

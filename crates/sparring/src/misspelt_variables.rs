@@ -97,3 +97,50 @@ fn is_service_link(rest: &str) -> bool {
         words => is_port(words),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{meant, settings};
+
+    fn check(name: &str, expected: Option<&str>) {
+        assert_eq!(meant(name, &settings()), expected, "{name}");
+    }
+
+    #[test]
+    fn a_name_that_is_almost_a_setting_names_the_setting() {
+        check("SPARRING_CONFG", Some("SPARRING_CONFIG"));
+        check("SPARRING_CONFIGS", Some("SPARRING_CONFIG"));
+        check("SPARRING_TOKNE", Some("SPARRING_TOKEN"));
+        check("SPARRING_DATADIR", Some("SPARRING_DATA_DIR"));
+        check("SPARRING_COLECTOR", Some("SPARRING_COLLECTOR"));
+        let of_fleet = "SPARRING_ORCHESTRATION__REDIS_URL";
+        check("SPARRING_ORCHESTRATION_REDIS_URL", Some(of_fleet));
+        check("SPARRING_ORCHESTRATION_REDIS_ULR", Some(of_fleet));
+    }
+
+    #[test]
+    fn settings_and_names_of_others_cause_no_warning() {
+        for name in settings() {
+            check(&name, None);
+        }
+        for name in [
+            "SPARRING_PORT",
+            "SPARRING_PORT_8000_TCP",
+            "SPARRING_PORT_8000_TCP_ADDR",
+            "SPARRING_SERVICE_HOST",
+            "SPARRING_SERVICE_PORT",
+            "SPARRING_SERVICE_PORT_HTTP",
+            "SPARRING_CONFIG_SERVICE_HOST",
+            "SPARRING_CONFIG_PORT",
+            "SPARRING_IMAGE",
+            "SPARRING_BUILD_TARGET",
+            "SPARRING_SERVICE",
+            "SPARRING_",
+            "SPARRING__",
+            "SPARRING_SERVCE__PORT",
+            "OTHER_CONFG",
+        ] {
+            check(name, None);
+        }
+    }
+}

@@ -318,3 +318,28 @@ fn the_view_of_agent360_has_its_headings_and_keys() {
         "{row}"
     );
 }
+
+/// Samples of the preparation, and of the wait for idle users at the end, say nothing about the load.
+#[test]
+fn the_resources_of_a_view_are_those_of_the_phases() {
+    let mut run = testing::whole();
+    let before = view::acso(&run)["resource_utilization"].clone();
+    assert!(before["max_cpu_percent"].is_number(), "{before}");
+    for test in &mut run.tests {
+        let end_s = test.phases.iter().map(|phase| phase.end_s);
+        let end_s = end_s.fold(0.0, f64::max);
+        let outside = [-2.0, end_s + 3.0].map(|at_s| report::record::ResourceSample {
+            at_s,
+            host: Some("app-1".to_owned()),
+            cpu_ratio: Some(2.0),
+            cpu_cores: Some(64.0),
+            memory_ratio: Some(2.0),
+            memory_bytes: Some(1 << 50),
+            ..Default::default()
+        });
+        if !test.observed.target.is_empty() && test.content != "drills" {
+            test.observed.target.extend(outside);
+        }
+    }
+    assert_eq!(view::acso(&run)["resource_utilization"], before);
+}
