@@ -1,5 +1,8 @@
 //! The typical mistakes of beginners: message and exit code of each, in a table.
 
+mod files;
+mod variables;
+
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
@@ -82,7 +85,7 @@ const MISTAKES: &[Mistake] = &[
         name: "a system that is not there",
         command: "sparring target none.yaml",
         code: 2,
-        says: &["none.yaml cannot be read", "No such file"],
+        says: &["cannot read none.yaml", "No such file"],
     },
     Mistake {
         name: "a key that is spelt wrong",
@@ -477,10 +480,20 @@ fn prepare(folder: &Path, down: u16, taken: u16) {
         ("steady.yaml", STEADY.into()),
         ("broken.js", "export default function ( {\n".into()),
         ("load.js", "export default function () {}\n".into()),
+        (
+            "import.js",
+            "import './latin.js';\nexport default function () {}\n".into(),
+        ),
+        ("drill.yaml", "title: t\nfaults: []\n".into()),
+        (
+            "number.yaml",
+            "service: { host: 7 }\ndetectors: { one: { endpoint: 7 } }\n".into(),
+        ),
     ] {
         std::fs::write(folder.join(name), text).expect("writable");
     }
     std::fs::write(folder.join("latin.yaml"), b"detectors: { caf\xe9: {} }\n").expect("writable");
+    std::fs::write(folder.join("latin.js"), b"// caf\xe9\n").expect("writable");
     std::fs::create_dir(folder.join("closed")).expect("writable");
 }
 
@@ -507,7 +520,7 @@ fn make(mistake: &Mistake, down: u16, taken: u16) -> Ended {
     shell.args(["60", "bash", "-c", &script]);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy().to_ascii_uppercase();
-        let is_ours = ["K6_", "SPARRING_", "PERF_"]
+        let is_ours = ["K6_", "SPARRING_", "PERF_", "ORCHESTRATION_"]
             .iter()
             .any(|prefix| text.starts_with(prefix));
         if is_ours || text.ends_with("_PROXY") {
@@ -530,7 +543,8 @@ fn each_typical_mistake_is_told_in_words_that_help() {
     let held = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let taken = held.local_addr().expect("bound").port();
     let mut wrong = Vec::new();
-    for mistake in MISTAKES {
+    let tables = [MISTAKES, variables::MISTAKES, files::MISTAKES];
+    for mistake in tables.into_iter().flatten() {
         let ended = make(mistake, free(), taken);
         let text = format!("{}{}", ended.stdout, ended.stderr);
         let mut found = Vec::new();

@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
 
 use crate::commands::{self, CommandResult};
+use crate::environment::unknown::{self, Use};
 use crate::process::surroundings;
 use crate::stdout;
 use crate::terminal::{self, say};
@@ -138,6 +139,7 @@ pub enum Command {
 
 impl Command {
     pub fn execute(&self) -> CommandResult {
+        unknown::check(self.use_of_variables())?;
         match self {
             Self::Test(arguments) => commands::test::execute(arguments),
             Self::Up(arguments) => commands::up::execute(arguments),
@@ -166,6 +168,16 @@ impl Command {
             Self::Manual(arguments) => commands::manual::execute(arguments),
             Self::Target(arguments) => commands::target::execute(arguments),
             Self::Run(arguments) => commands::run::execute(arguments),
+        }
+    }
+
+    /// What a misspelt variable means. The driver of a drill is quiet, and the drill has reported them.
+    fn use_of_variables(&self) -> Use {
+        match self {
+            Self::Test(_) | Self::Drill(_) => Use::Target,
+            Self::Config(_) | Self::Plan(_) => Use::Settings,
+            Self::Run(arguments) if !arguments.run.process.quiet => Use::Script,
+            _ => Use::Nothing,
         }
     }
 

@@ -1,6 +1,9 @@
 //! The environment of the process: the only file that reads variables, apart from clap, which reads those of
 //! flags, and `fleet`, which reads those that override the fleet file.
 
+mod service_links;
+pub mod unknown;
+
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 

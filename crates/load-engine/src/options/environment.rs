@@ -68,6 +68,22 @@ const JSON: &[(&str, &str)] = &[
     ("K6_TLSAUTH", "tlsAuth"),
 ];
 
+/// Variables that are read one by one.
+const OTHERS: [&str; 6] = [
+    "K6_DNS",
+    "K6_STAGES",
+    "K6_SYSTEM_TAGS",
+    "K6_TAGS",
+    "K6_CONSOLE_OUTPUT",
+    "K6_LOCAL_IPS",
+];
+
+/// The names of all variables that [`read`] reads.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let tables = [PLAIN, LISTS, JSON].into_iter().flatten();
+    tables.map(|(name, _)| *name).chain(OTHERS)
+}
+
 /// Reads the options that the environment sets; empty values are "not set", except for the trend statistics,
 /// where they mean none.
 ///

@@ -3,7 +3,7 @@
 mod flags;
 mod load;
 mod source;
-mod variables;
+pub mod variables;
 
 use std::process::ExitCode;
 

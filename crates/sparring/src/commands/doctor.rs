@@ -12,6 +12,7 @@ use suite::preflight::{self, Finding, Load};
 use tokio::runtime::Runtime;
 
 use super::{CommandResult, check};
+use crate::environment::unknown;
 use crate::process::surroundings;
 use crate::terminal::say;
 use crate::{reach, stack};
@@ -63,6 +64,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
         .enable_all()
         .build()?;
     let mut findings = configuration(arguments.config.as_deref());
+    findings.extend(variables());
     let url = arguments.base_url.as_deref().filter(|url| !url.is_empty());
     match url {
         Some(url) => findings.extend(service(&runtime, url)),
@@ -96,6 +98,15 @@ fn configuration(path: Option<&Path>) -> Vec<Finding> {
     }
 }
 
+/// Variables that look like settings and are none.
+fn variables() -> impl Iterator<Item = Finding> {
+    let unknown = unknown::unknown().into_iter();
+    unknown.map(|unknown| {
+        let fix = unknown.fix();
+        Finding::problem("variables", unknown.to_string()).fixed_by(fix)
+    })
+}
+
 /// The file that is read if none is named.
 fn origin(path: Option<&Path>) -> String {
     match path {
@@ -113,6 +124,7 @@ fn problems_in(error: &(dyn Error + 'static)) -> Vec<Finding> {
         text = format!("{text}: {error}");
         cause = error.source();
     }
+    let text = load_driver::without_numbers(&text);
     let lines: Vec<&str> = text.lines().collect();
     match lines.as_slice() {
         [_, errors @ ..] if !errors.is_empty() => errors
@@ -214,6 +226,8 @@ fn fix_of_script(name: &str, why: &str) -> Option<String> {
     }
     Some(if why.contains("no exported functions") {
         "export a function, such as `export default function () {}`".to_owned()
+    } else if why.contains("Invalid UTF-8 character") {
+        "save the file as UTF-8".to_owned()
     } else if why.contains("SyntaxError") || why.contains(": Line ") {
         "correct the script at the place in the message".to_owned()
     } else {

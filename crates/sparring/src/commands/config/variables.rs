@@ -118,6 +118,11 @@ const VARIABLES: [(&str, Option<&str>, &str); 35] = [
     ("HTTPS_PROXY", None, "the proxy of requests by TLS"),
 ];
 
+/// The names of these variables.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    VARIABLES.iter().map(|(name, _, _)| *name)
+}
+
 /// Beginning of the names of variables that override the fleet file.
 const FLEET: &str = "SPARRING_";
 /// A part of the names of variables whose values are not shown.
