@@ -94,6 +94,14 @@ fn commands(page: &str) -> Vec<String> {
 }
 
 #[test]
+fn the_readme_is_short() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let page = std::fs::read_to_string(page).expect("the page exists");
+    let lines = page.lines().count();
+    assert!(lines <= 150, "{lines} lines, of at most 150");
+}
+
+#[test]
 fn every_command_of_the_readme_works() {
     if !apart::has_networks_of_its_own() {
         return;
