@@ -176,6 +176,30 @@ fn a_fault_is_set_listed_reverted_by_itself_and_reset() {
     );
 }
 
+/// A detector that refuses connections cannot be told to stop, so its reset fails, and the message does not doubt that
+/// the others run.
+#[test]
+fn a_detector_that_cannot_be_reset_is_an_error() {
+    let mocks = Mocks::start();
+    mocks.print(&["fault", "shaky", "--refuse", "--for", "1h"]);
+    for arguments in [
+        &["fault", "reset"][..],
+        &["fault", "reset", "shaky", "steady"],
+    ] {
+        let ended = mocks.call(arguments);
+        assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+        let told = "ends by itself after the time of its --for";
+        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("running?"), "{}", ended.stderr);
+        let other = "steady: revision";
+        assert!(ended.stdout.contains(other), "{}", ended.stdout);
+    }
+    let ended = mocks.call(&["fault", "shaky", "--failure-rate", "1"]);
+    assert!(ended.stderr.contains("but steady does"), "{}", ended.stderr);
+    let listed = mocks.print(&["fault", "list"]);
+    assert!(listed.contains("does not answer"), "{listed}");
+}
+
 #[test]
 fn a_recording_is_the_profile_that_was_seen() {
     let mocks = Mocks::start();

@@ -85,18 +85,22 @@ fn a_terminal_of_text_gets_text() {
 }
 
 #[test]
-fn the_live_line_of_a_test_never_wraps() {
+fn the_live_line_of_a_test_never_wraps_and_keeps_errors_and_latency() {
     let text = on_terminal("test acis smoke --time-scale 0.05", 40, "xterm");
     let live: Vec<String> = text
         .split("\x1b[2K")
         .map(|part| seen(part.lines().next().unwrap_or_default()))
         .collect();
-    let live: Vec<&String> = live
-        .iter()
-        .filter(|line| line.starts_with("smoke  "))
-        .collect();
-    assert!(live.len() > 1, "{text:?}");
-    for line in live {
+    for line in live.iter().filter(|line| line.starts_with("smoke  ")) {
         assert!(line.chars().count() < 40, "{line}");
+    }
+    let measured: Vec<&String> = live
+        .iter()
+        .filter(|line| line.contains("p95 ") && line.contains("/s"))
+        .collect();
+    assert!(measured.len() > 1, "{text:?}");
+    for line in measured {
+        assert!(line.chars().count() < 40, "{line}");
+        assert!(line.ends_with(" errors"), "{line}");
     }
 }

@@ -17,7 +17,7 @@ use crate::admin_target;
 use crate::cli::FleetArguments;
 use crate::environment;
 use crate::fault_text;
-use crate::terminal::{Usage, say};
+use crate::terminal::{Usage, complain, say};
 
 /// Changes the behaviour of a running mock detector, from the next request on.
 ///
@@ -192,7 +192,10 @@ async fn change(fleet: &Fleet, change: &Change) -> CommandResult {
         .map(|ttl| format!("&ttl_ms={}", ttl.as_millis()))
         .unwrap_or_default();
     let path = format!("/profile?in_flight={}{ttl}", change.in_flight);
-    let answer = client.send(Method::PATCH, &path, Some(&patch)).await?;
+    let answer = match client.send(Method::PATCH, &path, Some(&patch)).await {
+        Ok(answer) => answer,
+        Err(error) => return Err(explained(fleet, name, error).await.into()),
+    };
     let ttl = change.ttl.map(|ttl| format!(", for {ttl:?}"));
     say!(
         "{name}: revision {}, {}{}",
@@ -268,8 +271,16 @@ async fn list(fleet: &Fleet) -> CommandResult {
                     expires.unwrap_or_default(),
                 );
             }
-            Err(error) => say!("{name:width$}  {error}"),
+            Err(error) => match error.downcast_ref() {
+                Some(AdminError::Unreachable { server, why }) => {
+                    say!("{name:width$}  {server} does not answer ({why})");
+                }
+                _ => say!("{name:width$}  {error}"),
+            },
         }
+    }
+    if reached == 0 {
+        complain!("is `sparring up`, `sparring mock` or `sparring target` running?");
     }
     Ok(if reached > 0 {
         ExitCode::SUCCESS
@@ -286,22 +297,47 @@ async fn state(
     Ok(client.send(Method::GET, "", None).await?)
 }
 
+/// Reverts all that can be reached; each of the others is an error.
 async fn reset(fleet: &Fleet, names: &[String]) -> CommandResult {
-    let all: Vec<String> = match names {
-        [] => fleet.detectors.keys().cloned().collect(),
-        names => names.to_vec(),
+    let all: Vec<&str> = match names {
+        [] => fleet.detectors.keys().map(String::as_str).collect(),
+        names => names.iter().map(String::as_str).collect(),
     };
-    for wanted in &all {
-        let (name, client) = admin_target::client(fleet, wanted, None)?;
+    let clients = all
+        .iter()
+        .map(|wanted| admin_target::client(fleet, wanted, None));
+    let clients = clients.collect::<Result<Vec<_>, _>>()?;
+    let mut code = ExitCode::SUCCESS;
+    for (name, client) in clients {
         match reset_one(&client).await {
-            // Some detectors of the fleet may not be running.
-            Err(error @ AdminError::Unreachable { .. }) if names.is_empty() => {
-                say!("{name}: {error}");
+            Ok(revision) => say!("{name}: revision {revision}, as in the fleet file"),
+            Err(error) => {
+                let why = explained(fleet, name, error).await;
+                complain!("error: {name}: {why}");
+                code = ExitCode::FAILURE;
             }
-            result => say!("{name}: revision {}, as in the fleet file", result?),
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
+}
+
+/// The message of an error. If only one mock detector of several does not answer, the stack is running, and a fault may be
+/// the reason.
+async fn explained(fleet: &Fleet, name: &str, error: AdminError) -> String {
+    let why = match &error {
+        AdminError::Unreachable { server, why } => format!("{server} does not answer ({why})"),
+        AdminError::Broken { .. } => error.to_string(),
+        _ => return error.to_string(),
+    };
+    for other in fleet.detectors.keys().filter(|other| *other != name) {
+        if state(fleet, other).await.is_ok() {
+            return format!(
+                "{why}, but {other} does; {name} does not run, or a fault refuses connections, \
+                 which ends by itself after the time of its --for"
+            );
+        }
+    }
+    error.to_string()
 }
 
 async fn reset_one(client: &AdminClient) -> Result<Value, AdminError> {

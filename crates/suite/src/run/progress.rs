@@ -20,8 +20,9 @@ pub trait Tell: Sync {
     /// Something that the user has to know, although the run goes on: a permanent line, also if little is shown.
     fn warn(&self, text: &str);
 
-    /// The current state, once a second: a line that the next one replaces.
-    fn live(&self, text: &str);
+    /// The current state, once a second: a line that the next one replaces. Each form is shorter than the one before; the first
+    /// that fits is shown.
+    fn live(&self, forms: &[String]);
 }
 
 /// The subject of the progress line during a run of the driver.
@@ -50,7 +51,7 @@ impl Shown<'_> {
             }
             if waited >= EVERY {
                 waited = Duration::ZERO;
-                tell.live(&self.line());
+                tell.live(&self.forms());
             }
         }
     }
@@ -63,11 +64,12 @@ impl Shown<'_> {
         Some(&phase.name)
     }
 
-    /// The phase, elapsed and remaining time, users, rate, 95th percentile and errors of the last complete
-    /// second.
-    fn line(&self) -> String {
+    /// The phase, elapsed and remaining time, and the figures of the last complete second. Narrow terminals show no phase
+    /// first of all, then no time and no label.
+    fn forms(&self) -> Vec<String> {
+        let label = &self.label;
         let Some(began_ms) = self.seen.began_unix_ms() else {
-            return format!("{}  starting", self.label);
+            return vec![format!("{label}  starting")];
         };
         let elapsed = (unix_now() - began_ms as f64 / 1e3).max(0.0);
         let end = self.phases.last().map(|phase| phase.end_s);
@@ -80,31 +82,56 @@ impl Shown<'_> {
             Some(end) => format!("{} of {}", clock(elapsed), clock(end)),
             None => clock(elapsed),
         };
-        format!("{}  {name}  {time}{}", self.label, self.measured())
+        match self.measured() {
+            Some(measured) => measured.forms(label, name, &time),
+            None => vec![format!("{label}  {name}  {time}")],
+        }
     }
 
-    fn measured(&self) -> String {
+    fn measured(&self) -> Option<Measured> {
         let store = self.store.lock();
-        let Some(began) = store.began() else {
-            return String::new();
-        };
         // The current second is incomplete, and the previous one may not have arrived yet.
-        let last = (unix_now() - began).floor() - 2.0;
+        let last = (unix_now() - store.began()?).floor() - 2.0;
         if last < 0.0 {
-            return String::new();
+            return None;
         }
         let second = second(&store, last as u32);
         drop(store);
-        let p95 = second
-            .p95_ms
-            .map_or("-".to_owned(), |p95| format!("{p95:.0} ms"));
-        let users = second
-            .users
-            .map_or("-".to_owned(), |users| format!("{users:.0}"));
-        format!(
-            "  {users} users  {}/s  p95 {p95}  {} errors",
-            second.requests, second.failures
-        )
+        let absent = || "-".to_owned();
+        Some(Measured {
+            users: second
+                .users
+                .map_or_else(absent, |users| format!("{users:.0}")),
+            rate: second.requests,
+            p95: second
+                .p95_ms
+                .map_or_else(absent, |p95| format!("{p95:.0} ms")),
+            errors: second.failures,
+        })
+    }
+}
+
+/// The figures of a second.
+struct Measured {
+    users: String,
+    rate: u64,
+    p95: String,
+    errors: u64,
+}
+
+impl Measured {
+    fn forms(&self, label: &str, phase: &str, time: &str) -> Vec<String> {
+        let judged = format!("p95 {}  {} errors", self.p95, self.errors);
+        let with_rate = format!("{}/s  {judged}", self.rate);
+        let all = format!("{} users  {with_rate}", self.users);
+        vec![
+            format!("{label}  {phase}  {time}  {all}"),
+            format!("{label}  {time}  {all}"),
+            format!("{label}  {all}"),
+            all,
+            with_rate,
+            judged,
+        ]
     }
 }
 
@@ -121,7 +148,37 @@ pub fn clock(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::clock;
+    use super::{Measured, clock};
+
+    #[test]
+    fn narrow_lines_keep_errors_and_latency() {
+        let measured = Measured {
+            users: "20".to_owned(),
+            rate: 12,
+            p95: "1000 ms".to_owned(),
+            errors: 3,
+        };
+        let forms = measured.forms("load", "ramp to 20", "4s of 2m05s");
+        let fits = |columns: usize| {
+            let mut forms = forms.iter();
+            forms.find(|form| form.chars().count() < columns).cloned()
+        };
+        for (columns, shown) in [
+            (
+                80,
+                "load  ramp to 20  4s of 2m05s  20 users  12/s  p95 1000 ms  3 errors",
+            ),
+            (
+                60,
+                "load  4s of 2m05s  20 users  12/s  p95 1000 ms  3 errors",
+            ),
+            (50, "load  20 users  12/s  p95 1000 ms  3 errors"),
+            (40, "20 users  12/s  p95 1000 ms  3 errors"),
+            (30, "12/s  p95 1000 ms  3 errors"),
+        ] {
+            assert_eq!(fits(columns).as_deref(), Some(shown));
+        }
+    }
 
     #[test]
     fn times_are_short() {

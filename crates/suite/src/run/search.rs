@@ -133,10 +133,10 @@ fn rest(stage: &Stage<'_>, seconds: f64) -> bool {
             return false;
         }
         let left = end - unix_now();
-        stage.job.tell.live(&format!(
-            "{}  resting, {left:.0} s left",
-            stage.test.label()
-        ));
+        stage
+            .job
+            .tell
+            .live(&[format!("{}  resting, {left:.0} s left", stage.test.label())]);
         std::thread::sleep(LOOK);
     }
     !stage.job.stop.is_cancelled()

@@ -54,12 +54,12 @@ impl Tell for Voice {
         self.line(text);
     }
 
-    fn live(&self, text: &str) {
-        if self.quiet {
+    fn live(&self, forms: &[String]) {
+        let Some(text) = forms.first().filter(|_| !self.quiet) else {
             return;
-        }
+        };
         if self.is_replaced {
-            terminal::replace_line(text);
+            terminal::replace_line(terminal::fitting(forms).unwrap_or(text));
             return;
         }
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);

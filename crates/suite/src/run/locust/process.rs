@@ -77,10 +77,10 @@ impl Process<'_> {
             } else if because.is_some() && (now >= deadline || job.hurry.is_cancelled()) {
                 break None;
             }
-            job.tell.live(&format!(
+            job.tell.live(&[format!(
                 "{label}  with Locust  {}",
                 clock(begun.elapsed().as_secs_f64())
-            ));
+            )]);
             std::thread::sleep(LOOK);
         };
         Ok(Ended {
