@@ -181,7 +181,7 @@ fn a_simulation_has_the_keys_that_tools_read_and_is_the_same_each_time() {
 fn wrong_calls_say_what_would_be_right() {
     for (arguments, part) in [
         ("target truth acos", "did you mean `acso`?"),
-        ("target truth missing.yaml", "missing.yaml cannot be read"),
+        ("target truth missing.yaml", "cannot read missing.yaml"),
         (
             "target truth lab --mix mm2",
             "unknown mix or endpoint `mm2`",

@@ -19,6 +19,12 @@ impl Endpoint {
     /// The URL is invalid; the message says what a valid one is. It does not repeat a password.
     pub fn parse(text: &str) -> Result<Self, String> {
         let shown = shown_url(text);
+        if text.is_empty() {
+            return Err("the URL is empty; use one such as http://127.0.0.1:8000".to_owned());
+        }
+        if has_no_host(text) {
+            return Err(format!("`{shown}` has no host"));
+        }
         let uri: http::Uri = text
             .parse()
             .map_err(|error| format!("`{shown}` is not a URL: {error}"))?;
@@ -44,6 +50,13 @@ impl Endpoint {
     pub fn bare_host(&self) -> &str {
         self.host.trim_start_matches('[').trim_end_matches(']')
     }
+}
+
+/// Whether nothing follows the scheme of a URL, or only a path.
+fn has_no_host(text: &str) -> bool {
+    let mut rests = ["http://", "https://"].into_iter();
+    let rest = rests.find_map(|scheme| text.strip_prefix(scheme));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
 }
 
 /// The text at the position of the port. [`http::Uri::port_u16`] does not distinguish an invalid port, an empty one
@@ -90,6 +103,23 @@ mod tests {
             let read = read.as_ref().map(|read| (read.host.as_str(), read.port));
             assert_eq!(read, found, "{text}");
         }
+    }
+
+    #[test]
+    fn a_url_without_a_host_is_told_so() {
+        for text in [
+            "http://",
+            "https://",
+            "http:///x",
+            "http://?x",
+            "http://#x",
+            "http://:80",
+        ] {
+            let error = Endpoint::parse(text).expect_err("no host");
+            assert_eq!(error, format!("`{text}` has no host"));
+        }
+        let error = Endpoint::parse("").expect_err("empty");
+        assert!(error.starts_with("the URL is empty"), "{error}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! the rest is valid.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -68,6 +69,14 @@ pub fn yaml(text: &str) -> Result<Value, SyntaxError> {
                 text.replace(said, told)
             }),
     })
+}
+
+/// The text of a file.
+///
+/// # Errors
+/// It cannot be read, or is not text; the message says what it is instead.
+pub fn file(path: &Path) -> std::io::Result<String> {
+    std::fs::read_to_string(path).map_err(explained)
 }
 
 /// The error of reading a file as text, in words that say what the file is instead.

@@ -64,7 +64,7 @@ fn seen(found: &str) -> &str {
     match found {
         "map" => "a mapping",
         "sequence" => "a list",
-        "string" => "a text",
+        "string" => "a string",
         "integer" | "floating point" => "a number",
         "boolean" => "true or false",
         "unit value" | "null" | "Option value" => "nothing",
@@ -85,8 +85,15 @@ fn wanted(expected: &str) -> String {
         "a nonzero u16" => "a whole number from 1 to 65535",
         "a nonzero u32" => "a whole number from 1 to 4294967295",
         "a nonzero u64" | "a nonzero usize" => "a whole number of at least 1",
-        "str" | "String" | "path string" | "a string" => "a text",
+        "str" | "String" | "path string" | "a string" => "a string",
         "a boolean" => "true or false",
+        "IP address" => "an IP address",
+        "IPv4 address" => "an IPv4 address",
+        "IPv6 address" => "an IPv6 address",
+        "socket address" | "IPv4 socket address" | "IPv6 socket address" => {
+            "an address with a port"
+        }
+        "a character" => "a string of one character",
         "a map" => "a mapping",
         "a sequence" | "an array" => "a list",
         "unit" => "nothing",
@@ -170,6 +177,23 @@ mod tests {
             ),
             (said::<bool>(json!(1)), "found 1, expected true or false"),
             (said::<(u8, u8)>(json!(1)), "found 1, expected a list"),
+            (said::<String>(json!(7)), "found 7, expected a string"),
+            (
+                said::<std::path::PathBuf>(json!(7)),
+                "found 7, expected a string",
+            ),
+            (
+                said::<std::net::IpAddr>(json!(7)),
+                "found 7, expected an IP address",
+            ),
+            (
+                said::<std::net::SocketAddr>(json!(7)),
+                "found 7, expected an address with a port",
+            ),
+            (
+                said::<char>(json!(7)),
+                "found 7, expected a string of one character",
+            ),
         ] {
             assert_eq!(said, expected);
         }

@@ -57,6 +57,9 @@ fn read_config(path: &Path) -> Result<ConfigFile, Failure> {
                     "couldn't load the configuration from \"{name}\": read {name}: is a directory"
                 )
             }
+            ErrorKind::InvalidData => {
+                format!("couldn't load the configuration from \"{name}\": it is not UTF-8 text")
+            }
             _ => format!("couldn't load the configuration from \"{name}\": {error}"),
         })
     })?;

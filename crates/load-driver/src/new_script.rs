@@ -1,5 +1,6 @@
 //! `k6 new`: a script to start from.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use clap::Args as ClapArgs;
@@ -105,8 +106,13 @@ fn write(arguments: &NewArgs, around: &Surroundings) -> Result<(), Failure> {
                  protocol",
             ));
         }
-        path => std::fs::read_to_string(path)
-            .map_err(|error| Failure::other(format!("the template '{path}': {error}")))?,
+        path => std::fs::read_to_string(path).map_err(|error| {
+            let why = match error.kind() {
+                ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
+                _ => error.to_string(),
+            };
+            Failure::other(format!("the template '{path}': {why}"))
+        })?,
     };
     if Path::new(file).exists() && !arguments.force {
         return Err(Failure::other(format!(

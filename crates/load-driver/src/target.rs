@@ -86,11 +86,7 @@ pub fn of_script(script: &str, url: &str, why: &str) -> String {
 
 fn failure(error: ScriptError, script: &str, url: &str) -> Failure {
     match error {
-        ScriptError::Exception(text) => {
-            let mut failure = Failure::new(Exit::ScriptException, text);
-            failure.hint = Some("script exception".to_owned());
-            failure
-        }
+        ScriptError::Exception(text) => exception(text),
         ScriptError::Aborted(said) => {
             Failure::new(Exit::ScriptAborted, of_script(script, url, &said))
         }
@@ -102,6 +98,12 @@ fn failure(error: ScriptError, script: &str, url: &str) -> Failure {
             format!("the init code of {url} was interrupted"),
         ),
     }
+}
+
+fn exception(text: String) -> Failure {
+    let mut failure = Failure::new(Exit::ScriptException, text);
+    failure.hint = Some("script exception".to_owned());
+    failure
 }
 
 /// The source of the script, and its options if it is an archive.
@@ -126,7 +128,7 @@ fn of_content(
     if is_archive {
         return from_archive(content, environment);
     }
-    let text = String::from_utf8_lossy(content).into_owned();
+    let text = text_of(&place.url(), content)?;
     let (path, url) = match place {
         Place::Disk(path) => (path, None),
         // Files that it opens are relative to the working directory of the command.
@@ -145,6 +147,11 @@ fn of_content(
         system: System::default(),
     };
     Ok((source, None))
+}
+
+/// The text of a script. One that is not UTF-8 is refused like one with a syntax error, as in k6.
+fn text_of(url: &str, content: &[u8]) -> Result<String, Failure> {
+    load_script::text_of(url, content).map_err(|why| exception(format!("GoError: {why}\n")))
 }
 
 /// The location of a script.
@@ -248,10 +255,11 @@ fn from_archive(
         .filter(|(name, _)| own.iter().all(|(known, _)| known != name))
         .collect();
     environment.extend(own);
+    let text = text_of(&archive.filename, &archive.data)?;
     let source = Source {
         path,
         url: from_input.then_some(archive.filename),
-        text: Some(String::from_utf8_lossy(&archive.data).into_owned()),
+        text: Some(text),
         environment,
         archived: Some(archive.files),
         secrets: Arc::default(),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use crate::system_errors::without_numbers;
+
 /// The level of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
@@ -116,14 +118,14 @@ impl Logger {
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     }
 
-    /// Logs a warning without fields.
+    /// Logs a warning without fields, and without the numbers of errors of the system.
     pub fn warn(&self, message: &str) {
-        self.log(Level::Warn, message, &[]);
+        self.log(Level::Warn, &without_numbers(message), &[]);
     }
 
-    /// Logs an error without fields.
+    /// Logs an error without fields, and without the numbers of errors of the system.
     pub fn error(&self, message: &str) {
-        self.log(Level::Error, message, &[]);
+        self.log(Level::Error, &without_numbers(message), &[]);
     }
 }
 

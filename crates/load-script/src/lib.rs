@@ -37,6 +37,14 @@ pub async fn fetch(
     fetched.map_err(|error| error.to_string())
 }
 
+/// The text of the script at `url`, with this content.
+///
+/// # Errors
+/// It is JavaScript and not UTF-8; the error has the place, in k6's words.
+pub fn text_of(url: &str, content: &[u8]) -> Result<String, String> {
+    source::text_of(url, content).map_err(|error| error.to_string())
+}
+
 /// Whether this text is valid for the option `localIPs`.
 pub fn are_local_ips(text: &str) -> bool {
     http_client::local_ips::nth(text, 0).is_some()

@@ -321,7 +321,7 @@ impl Script {
         };
         let missing = || SourceError::Missing(self.specifier(name));
         let bytes = files.get(name).ok_or_else(missing)?;
-        Ok(Some(String::from_utf8_lossy(bytes).into_owned()))
+        source::text_of(name, bytes).map(Some)
     }
 
     /// The text of a source map in the archive. `None` without an archive.

@@ -37,6 +37,18 @@ pub(crate) enum SourceError {
         /// The reason.
         cause: std::io::Error,
     },
+    /// Code that is not UTF-8, as k6's parser reports it.
+    #[error("{name}: Line {line}:{column} Invalid UTF-8 character{}", and_more(*.more))]
+    NotUtf8 {
+        /// Its full name.
+        name: String,
+        /// Counts from one.
+        line: usize,
+        /// In bytes, from one.
+        column: usize,
+        /// The invalid bytes after this one.
+        more: usize,
+    },
     /// A protocol that is not supported.
     #[error("only supported schemes for imports are file and https, {url} has `{scheme}`")]
     Scheme {
@@ -233,16 +245,51 @@ pub(crate) fn resolve(base: &str, name: &str) -> Result<String, SourceError> {
     Ok(url_of(&directory.join(name)))
 }
 
+fn and_more(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        count => format!(" (and {count} more errors)"),
+    }
+}
+
 /// The text of a module on the disk. `specifier` is its name in the script.
 pub(crate) fn read(name: &str, specifier: &str) -> Result<String, SourceError> {
     let path = name.strip_prefix("file://").unwrap_or(name);
-    std::fs::read_to_string(path).map_err(|cause| match cause.kind() {
+    let bytes = std::fs::read(path).map_err(|cause| match cause.kind() {
         std::io::ErrorKind::NotFound => SourceError::Missing(specifier.to_owned()),
         _ => SourceError::Read {
             path: path.to_owned(),
             cause,
         },
-    })
+    })?;
+    text_of(name, &bytes)
+}
+
+/// The content of the file with this full name as text. As in k6, JavaScript has to be UTF-8, including its comments; in
+/// TypeScript, JSON and source maps, invalid bytes are replaced.
+///
+/// # Errors
+/// JavaScript that is not UTF-8.
+pub(crate) fn text_of(name: &str, bytes: &[u8]) -> Result<String, SourceError> {
+    let path = name.split('?').next().unwrap_or(name);
+    let is_replaced = [".ts", ".json", ".map"]
+        .iter()
+        .any(|ending| path.ends_with(ending));
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(_) if is_replaced => Ok(String::from_utf8_lossy(bytes).into_owned()),
+        Err(error) => {
+            let before = &bytes[..error.valid_up_to()];
+            let line_start = before.iter().rposition(|byte| *byte == b'\n');
+            let invalid = bytes.utf8_chunks().map(|chunk| chunk.invalid().len());
+            Err(SourceError::NotUtf8 {
+                name: name.to_owned(),
+                line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
+                column: before.len() - line_start.map_or(0, |at| at + 1) + 1,
+                more: invalid.sum::<usize>().saturating_sub(1),
+            })
+        }
+    }
 }
 
 /// The path without `.` and `..`, without asking the file system.
@@ -263,6 +310,35 @@ pub(crate) fn normalize(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn code_that_is_not_utf8_is_refused_in_the_words_of_k6() {
+        for (name, bytes, said) in [
+            (
+                "a.js",
+                b"// caf\xe9".as_slice(),
+                Some("Line 1:7 Invalid UTF-8 character"),
+            ),
+            (
+                "a.js",
+                b"\n\n\"\xe2\x82\"; /* \xff\xfe\n \xe9 */",
+                Some("Line 3:2 Invalid UTF-8 character (and 4 more errors)"),
+            ),
+            // Columns count bytes.
+            (
+                "a.js",
+                b"'\xc3\xa9\xe9\xe9'",
+                Some("Line 1:4 Invalid UTF-8 character (and 1 more errors)"),
+            ),
+            ("a.js", b"'\xc3\xa9'", None),
+            ("a.ts", b"// caf\xe9", None),
+            ("a.json", b"\"caf\xe9\"", None),
+        ] {
+            let read = text_of(name, bytes).map_err(|error| error.to_string());
+            let expected = said.map(|said| format!("{name}: {said}"));
+            assert_eq!(read.err(), expected, "{bytes:?}");
+        }
+    }
 
     #[test]
     fn the_kind_of_a_module_is_detected() {

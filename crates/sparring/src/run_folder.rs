@@ -73,7 +73,7 @@ pub fn read(path: &Path) -> Result<RunFolder, NotARun> {
             path: path.to_owned(),
         });
     }
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let text = live_config::read::file(path).map_err(unreadable)?;
     let record = record::read(&text).map_err(|source| NotARun::Malformed {
         path: path.to_owned(),
         source,

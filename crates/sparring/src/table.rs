@@ -68,9 +68,10 @@ impl Table {
         let name = path.display().to_string();
         let text = if name == "-" {
             let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map(|_| text)
+            let read = std::io::stdin().read_to_string(&mut text);
+            read.map(|_| text).map_err(live_config::read::explained)
         } else {
-            std::fs::read_to_string(path)
+            live_config::read::file(path)
         };
         match text {
             Ok(text) => Self::parse(name, &text),

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Once;
 
 use load_driver::without_numbers;
 
@@ -33,13 +34,18 @@ macro_rules! complain {
 
 pub(crate) use {complain, say};
 
+/// A line, without the numbers of errors of the system.
 pub fn line(text: fmt::Arguments<'_>) {
-    stdout::print(&format!("{text}\n"));
+    stdout::print(&format!("{}\n", without_numbers(&text.to_string())));
 }
 
-/// An error of the standard error cannot be reported.
+/// As [`line`]. An error of the standard error cannot be reported.
 pub fn error_line(text: fmt::Arguments<'_>) {
-    drop(writeln!(io::stderr(), "{text}"));
+    drop(writeln!(
+        io::stderr(),
+        "{}",
+        without_numbers(&text.to_string())
+    ));
 }
 
 /// Prints `failure` and its causes to stderr. The exit code is 1, and 2 for [`Usage`] and for a fleet, suite or drill
@@ -47,7 +53,7 @@ pub fn error_line(text: fmt::Arguments<'_>) {
 pub fn report(failure: &(dyn Error + 'static)) -> ExitCode {
     for (place, text) in texts(failure).iter().enumerate() {
         let before = if place == 0 { "error" } else { "  caused by" };
-        complain!("{before}: {}", without_numbers(text));
+        complain!("{before}: {text}");
     }
     if failure.is::<Usage>() || is_unreadable(failure) {
         return ExitCode::from(USAGE);
@@ -118,7 +124,9 @@ fn unprinted(error: &io::Error) -> ExitCode {
     if error.kind() == ErrorKind::BrokenPipe {
         return ExitCode::from(READER_GONE);
     }
-    complain!("error: the output cannot be written: {error}");
+    // A command may ask for its exit code before `main` does.
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| complain!("error: the output cannot be written: {}", plain(error)));
     ExitCode::FAILURE
 }
 
@@ -200,6 +208,13 @@ pub fn replace_line(text: &str) {
     let most = columns().saturating_sub(1);
     let text: String = text.chars().take(most).collect();
     stdout::print(&format!("\r\x1b[2K{text}"));
+}
+
+/// The first of these forms of a line that [`replace_line`] does not cut; the last one if it cuts all of them.
+pub fn fitting(forms: &[String]) -> Option<&str> {
+    let columns = columns();
+    let mut fits = forms.iter().filter(|form| form.chars().count() < columns);
+    fits.next().or(forms.last()).map(String::as_str)
 }
 
 /// Clears the line after a replaced one.

@@ -76,9 +76,9 @@ pub fn built_in(name: &str) -> Option<Result<SuiteFile, SuiteError>> {
 /// The file cannot be read, is not YAML, or has errors: all of them are in the error, those of the
 /// scripts that it names among them.
 pub fn read(path: &Path) -> Result<SuiteFile, SuiteError> {
-    let text = std::fs::read_to_string(path).map_err(|source| SuiteError::Unreadable {
+    let text = live_config::read::file(path).map_err(|source| SuiteError::Unreadable {
         path: path.to_owned(),
-        source: live_config::read::explained(source),
+        source,
     })?;
     let folder = path.parent().unwrap_or(Path::new(""));
     parse(&path.display().to_string(), &text, Some(folder))

@@ -223,9 +223,9 @@ impl Drill {
     /// It cannot be read, is not YAML, has faults, or would inject or measure nothing: all faults are
     /// in the error.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ReadError::Unreadable {
+        let text = read::file(path).map_err(|source| ReadError::Unreadable {
             path: path.to_owned(),
-            source: live_config::read::explained(source),
+            source,
         })?;
         Self::parse(path, &text)
     }

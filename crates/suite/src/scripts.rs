@@ -11,7 +11,7 @@ use crate::file::SuiteFile;
 pub fn check(file: &SuiteFile, folder: &Path, errors: &mut ConfigErrors) {
     for (name, class) in &file.classes {
         let path = format!("classes.{name}");
-        match std::fs::read_to_string(folder.join(&class.script)) {
+        match live_config::read::file(&folder.join(&class.script)) {
             Ok(text) if exports(&text, &class.exec) => {}
             Ok(_) => errors.add(
                 format!("{path}.exec"),

@@ -52,8 +52,9 @@ const FILES: [(&str, &str); 4] = [
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
     let folder = &arguments.folder;
-    let url = arguments.base_url.trim_end_matches('/');
+    let url = &arguments.base_url;
     Endpoint::parse(url).map_err(|why| Usage(format!("--base-url: {why}")))?;
+    let url = url.trim_end_matches('/');
     if folder.exists() && !folder.is_dir() {
         return Err(Usage(format!("{} is a file; name a folder", folder.display())).into());
     }

@@ -150,7 +150,7 @@ fn text(name: &str) -> Result<String, Box<dyn std::error::Error + Send + Sync>> 
     if let Some(text) = systems::text(name) {
         return Ok(text.to_owned());
     }
-    match std::fs::read_to_string(name) {
+    match live_config::read::file(Path::new(name)) {
         Ok(text) => Ok(text),
         Err(_) if Path::new(name).extension().is_none() && !Path::new(name).exists() => {
             let names: Vec<&str> = systems::ALL.iter().map(|(name, _)| *name).collect();
@@ -161,7 +161,7 @@ fn text(name: &str) -> Result<String, Box<dyn std::error::Error + Send + Sync>> 
             let unknown = format!("`{name}` is neither a system nor a file; {hint}");
             Err(Usage(unknown).into())
         }
-        Err(error) => Err(Usage(format!("{name} cannot be read: {error}")).into()),
+        Err(error) => Err(Usage(format!("cannot read {name}: {error}")).into()),
     }
 }
 

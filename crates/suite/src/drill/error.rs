@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use load_engine::system_errors::without_numbers;
 use simulated_server::AdminError;
 
 /// The reason why a drill was not completed.
@@ -44,6 +45,6 @@ impl ConductError {
             line.push_str(&format!(": {error}"));
             cause = error.source();
         }
-        line
+        without_numbers(&line)
     }
 }

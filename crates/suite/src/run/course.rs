@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use load_engine::system_errors::without_numbers;
 use report::record::EventKind;
 use serde_json::Value;
 
@@ -125,6 +126,7 @@ fn noted(stage: &Stage<'_>, made: std::io::Result<Journal>) -> Option<Journal> {
 
 /// Warns that the journal ended.
 pub fn warn(stage: &Stage<'_>, error: &std::io::Error) {
+    let error = without_numbers(&error.to_string());
     let text = format!("the test could not be resumed if it were interrupted: {error}");
     stage.job.tell.warn(&text);
     stage.note(EventKind::Warning, text, Value::Null);

@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use load_engine::system_errors::without_numbers;
 use report::record::EventKind;
 use serde_json::{Value, json};
 use simulated_server::AdminError;
@@ -82,6 +83,7 @@ pub fn inject(stage: &Stage<'_>, admin: &Admin, aside: &Aside<'_>) -> Injected {
             Ok(Some(probed)) => injected.seen[name] = probed,
             Ok(None) => return injected,
             Err(error) => {
+                let error = without_numbers(&error.to_string());
                 let text = format!("the fault {name} could not be injected: {error}");
                 stage.job.tell.line(&text);
                 stage.note(EventKind::Warning, text.clone(), Value::Null);

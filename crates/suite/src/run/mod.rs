@@ -57,6 +57,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use load_engine::Exit;
+use load_engine::system_errors::without_numbers;
 use report::RunRecord;
 use report::annotations::{self, Annotation};
 use report::record::{Outcome, PERCENTILE_METHOD, SCHEMA, TestRecord, title};
@@ -251,7 +252,7 @@ fn one(job: &Job<'_>, test: &PlannedTest, begun: &mut Begun) -> bool {
         Ok(conducted) => conducted,
         Err(error) => {
             job.tell.line(&format!("{}: {error}", test.label()));
-            let why = format!("{}: {error}", test.label());
+            let why = without_numbers(&format!("{}: {error}", test.label()));
             ran.record.incomplete_because = Some(match ran.record.incomplete_because.take() {
                 Some(earlier) => format!("{earlier}; {why}"),
                 None => why,
@@ -359,7 +360,8 @@ impl Ran {
         if let Some(error) = &self.unwritten
             && self.record.incomplete_because.is_none()
         {
-            self.record.incomplete_because = Some(format!("{error}: {}", error.source));
+            let why = format!("{error}: {}", error.source);
+            self.record.incomplete_because = Some(without_numbers(&why));
         }
         self.record.complete = all && self.record.incomplete_because.is_none();
         if let Some(why) = job.interrupted() {
@@ -399,11 +401,11 @@ fn pause(job: &Job<'_>, before: &PlannedTest, next: &PlannedTest) -> bool {
     let end = std::time::Instant::now() + length;
     while std::time::Instant::now() < end && !job.stop.is_cancelled() {
         let left = end.saturating_duration_since(std::time::Instant::now());
-        job.tell.live(&format!(
+        job.tell.live(&[format!(
             "{} follows in {:.0} s",
             next.label(),
             left.as_secs_f64()
-        ));
+        )]);
         std::thread::sleep(LOOK.min(left));
     }
     if let Some(admin) = job.target.admin()

@@ -37,7 +37,7 @@ impl Known {
             return Ok(Self::default());
         }
         let cannot = |error: &dyn Error| format!("{} cannot be used: {error}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| cannot(&error))?;
+        let text = live_config::read::file(path).map_err(|error| cannot(&error))?;
         Ok(serde_json::from_str(&text).map_err(|error| cannot(&error))?)
     }
 

@@ -28,7 +28,7 @@ const TOLD: usize = 10;
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
     let path = arguments.log.display();
-    let text = std::fs::read_to_string(&arguments.log)
+    let text = live_config::read::file(&arguments.log)
         .map_err(|error| format!("{path} cannot be read: {error}"))?;
     let log: Recorded = serde_json::from_str(&text)
         .map_err(|error| format!("{path} is not a response of GET /__admin/log: {error}"))?;

@@ -25,8 +25,7 @@ impl Config {
         let Some(path) = path else {
             return Ok(Self::None);
         };
-        let text = std::fs::read_to_string(path)
-            .map_err(live_config::read::explained)
+        let text = live_config::read::file(path)
             .map_err(|error| Usage(format!("cannot read {}: {error}", path.display())))?;
         Ok(match suite::builtin::is_suite(&text) {
             true => Self::Suite(path.to_owned()),

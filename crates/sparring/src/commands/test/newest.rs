@@ -80,7 +80,8 @@ fn newest(
         .iter()
         .filter(|name| !matches!(name.as_str(), "all" | "all-tests"));
     for path in reports.into_iter().rev() {
-        let text = std::fs::read_to_string(&path)?;
+        let text = live_config::read::file(&path)
+            .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
         let record: RunRecord = serde_json::from_str(&text)
             .map_err(|error| format!("{} is not the record of a run: {error}", path.display()))?;
         let has = |name: &String| record.tests.iter().any(|test| test.name == *name);

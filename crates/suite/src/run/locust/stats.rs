@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use load_engine::system_errors::without_numbers;
 use serde_json::{Value, json};
 
 /// Columns of `_stats.csv` and their names here; all of them are Locust's own values, in milliseconds.
@@ -88,6 +89,7 @@ fn rows(output: &Path, ending: &str) -> Result<Vec<Row>, String> {
     path.push(ending);
     let unreadable = |error: csv::Error| {
         let path = Path::new(&path).display();
+        let error = without_numbers(&error.to_string());
         format!("{path} cannot be read: {error}; Locust's log beside it may say why")
     };
     let mut reader = csv::Reader::from_path(&path).map_err(unreadable)?;
