@@ -176,8 +176,10 @@ impl Command {
         match self {
             Self::Test(_) | Self::Drill(_) => Use::Target,
             Self::Config(_) | Self::Plan(_) => Use::Settings,
-            Self::Run(arguments) if !arguments.run.process.quiet => Use::Script,
-            _ => Use::Nothing,
+            Self::Run(arguments) if arguments.run.process.quiet => Use::Nothing,
+            Self::Run(_) => Use::Script,
+            Self::Doctor(_) => Use::Nothing,
+            _ => Use::OfAll,
         }
     }
 

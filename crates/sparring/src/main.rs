@@ -17,7 +17,6 @@ mod exchanged;
 mod fault_text;
 mod fleet_names;
 mod k6_words;
-mod misspelt_variables;
 mod process;
 mod profile;
 mod reach;
@@ -48,10 +47,7 @@ fn main() -> ExitCode {
         }
     } else {
         match cli::Cli::read() {
-            Ok(cli) => {
-                misspelt_variables::warn();
-                (cli.command.execute(), cli.command.is_long_running())
-            }
+            Ok(cli) => (cli.command.execute(), cli.command.is_long_running()),
             Err(said) => return terminal::usage(&said),
         }
     };

@@ -280,7 +280,9 @@ async fn list(fleet: &Fleet) -> CommandResult {
         }
     }
     if reached == 0 {
-        complain!("is `sparring up`, `sparring mock` or `sparring target` running?");
+        complain!(
+            "error: no simulated server answers; is `sparring up`, `sparring mock` or `sparring target` running?"
+        );
     }
     Ok(if reached > 0 {
         ExitCode::SUCCESS

@@ -1,12 +1,14 @@
 //! Variables that look like settings and are none, since their names are misspelt.
 //!
-//! All names that begin with `PERF_` and `ORCHESTRATION_` are this program's. Those that begin with `K6_` are also others', and
-//! scripts have their own, so that of these only a name that is almost a known one is reported.
+//! All names that begin with `PERF_` and `ORCHESTRATION_` are this program's. Those that begin with `K6_` and `SPARRING_` are also
+//! others', such as Kubernetes' links to a service called `sparring`, and scripts have their own. So of these only a name that is almost
+//! a known one is reported. An unknown `SPARRING_SECTION__KEY` is an error of the fleet file.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use clap::{Command, CommandFactory};
+use live_config::read::misspelt;
 
 use super::service_links::is_service_link;
 use crate::cli::Cli;
@@ -17,9 +19,11 @@ use crate::terminal::{Usage, complain};
 /// The service under test: with a misspelt name, the test would run against another one.
 const TARGET: &str = "PERF_BASE_URL";
 
-/// Prefixes without names of others.
+/// Prefixes of which this program has all names.
 const OWN: [&str; 2] = ["PERF_", "ORCHESTRATION_"];
-const PREFIXES: [&str; 3] = ["PERF_", "ORCHESTRATION_", "K6_"];
+const PREFIXES: [&str; 4] = ["PERF_", "ORCHESTRATION_", "SPARRING_", "K6_"];
+/// The prefix of settings of every command.
+const OF_ALL: &str = "SPARRING_";
 
 /// Prefixes of settings of outputs and other parts of k6, which are read by their parts or not at all.
 const FAMILIES: [&str; 9] = [
@@ -35,7 +39,7 @@ const FAMILIES: [&str; 9] = [
 ];
 
 /// Variables of scripts and locustfiles of this project, and those of k6 that neither a flag nor an option has.
-const OTHERS: [&str; 17] = [
+const OTHERS: [&str; 25] = [
     "K6_DEPENDENCIES_MANIFEST",
     "K6_EXECUTION_SEGMENT",
     "K6_EXECUTION_SEGMENT_SEQUENCE",
@@ -53,6 +57,15 @@ const OTHERS: [&str; 17] = [
     "ORCHESTRATION_PERF_MAX_P95_MS",
     "ORCHESTRATION_PERF_MIN_SUCCESS",
     "PERF_CONTENT_KB",
+    // Of agents and collectors, and those that suites set for their scripts.
+    collector::TOKEN_VARIABLE,
+    "SPARRING_PLAN",
+    "SPARRING_SEED",
+    "SPARRING_TASKS",
+    "SPARRING_WAIT_S",
+    "SPARRING_TEST",
+    "SPARRING_TEST_ID",
+    "SPARRING_LOCUST_PLAN",
 ];
 
 /// A variable of the process that is not a setting.
@@ -88,7 +101,9 @@ pub enum Use {
     Script,
     /// Settings and the service under test: a misspelt name of that is an error.
     Target,
-    /// Nothing, or the command reports them itself.
+    /// Only the settings of every command.
+    OfAll,
+    /// The command reports unknown variables itself.
     Nothing,
 }
 
@@ -109,6 +124,10 @@ pub fn check(of: Use) -> Result<(), Usage> {
         if is_target && of == Use::Target && !names_target {
             let error = format!("{unknown}, so another service would be tested; {fix}");
             return Err(Usage(error));
+        }
+        let meant = unknown.meant.as_deref();
+        if of == Use::OfAll && !meant.is_some_and(|meant| meant.starts_with(OF_ALL)) {
+            continue;
         }
         if unknown.meant.is_some() || !may_be_of_script {
             complain!("warning: {unknown}; {fix}");
@@ -136,11 +155,11 @@ pub fn unknown() -> Vec<Unknown> {
     set.iter().filter_map(|name| find(name, &known)).collect()
 }
 
-/// Whether a name is worth a comparison: it has one of the prefixes, or is almost as long as that of the target.
+/// Whether a name is worth a comparison: it has one of the prefixes, or almost.
 fn may_be_setting(name: &str) -> bool {
-    let upper = name.to_ascii_uppercase();
-    PREFIXES.iter().any(|prefix| upper.starts_with(prefix))
-        || upper.len().abs_diff(TARGET.len()) <= 1
+    let name = name.to_ascii_uppercase();
+    let has_prefix = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    has_prefix || misspelt_prefix(&name).is_some()
 }
 
 /// The names of all settings with these prefixes.
@@ -149,6 +168,7 @@ fn known() -> BTreeSet<String> {
     add_flags(&Cli::command(), &mut names);
     let fixed = variables::names().chain(load_engine::options::environment::names());
     names.extend(fixed.chain(OTHERS).map(str::to_owned));
+    names.extend(fleet::setting_names());
     names.retain(|name| PREFIXES.iter().any(|prefix| name.starts_with(prefix)));
     names
 }
@@ -164,17 +184,11 @@ fn add_flags(command: &Command, names: &mut BTreeSet<String>) {
 /// The report of a variable; `None` for a setting, and for what is something else.
 fn find(name: &str, known: &BTreeSet<String>) -> Option<Unknown> {
     let is_of_family = FAMILIES.iter().any(|family| name.starts_with(family));
-    if known.contains(name) || is_of_family || is_service_link(name) {
+    let is_of_file = name.starts_with(OF_ALL) && name.contains("__");
+    if known.contains(name) || is_of_family || is_of_file || is_service_link(name) {
         return None;
     }
-    let upper = name.to_ascii_uppercase();
-    let meant = PREFIXES
-        .iter()
-        .find(|prefix| upper.starts_with(*prefix))
-        .map_or_else(
-            || Some(TARGET).filter(|target| strsim::damerau_levenshtein(&upper, target) == 1),
-            |prefix| nearest(&upper, prefix, known),
-        );
+    let meant = meant(&name.to_ascii_uppercase(), known);
     let is_own = OWN.iter().any(|prefix| name.starts_with(prefix));
     (meant.is_some() || is_own).then(|| Unknown {
         name: name.to_owned(),
@@ -182,15 +196,38 @@ fn find(name: &str, known: &BTreeSet<String>) -> Option<Unknown> {
     })
 }
 
-/// The known name of which this one is a misspelling: up to two letters after the prefix, but at most one in four, are wrong,
-/// missing, added or exchanged.
-fn nearest<'a>(name: &str, prefix: &str, known: &'a BTreeSet<String>) -> Option<&'a str> {
-    let most = ((name.len() - prefix.len()) / 4).clamp(1, 2);
-    let same = known.iter().filter(|known| known.starts_with(prefix));
-    let differences = same.map(|known| (strsim::damerau_levenshtein(name, known), known.as_str()));
-    let near = differences.filter(|(differences, _)| *differences <= most);
-    near.min_by_key(|(differences, _)| *differences)
-        .map(|(_, known)| known)
+/// The known name of which this one is a misspelling.
+fn meant<'a>(name: &str, known: &'a BTreeSet<String>) -> Option<&'a str> {
+    let is_the_same = |known: &&String| known.replace("__", "_") == name;
+    if let Some(same) = known.iter().find(is_the_same) {
+        return Some(same);
+    }
+    let Some(prefix) = PREFIXES.iter().find(|prefix| name.starts_with(*prefix)) else {
+        return with_misspelt_prefix(name, known);
+    };
+    let rests = known.iter().filter_map(|known| known.strip_prefix(prefix));
+    let rest = misspelt(&name[prefix.len()..], rests)?;
+    let mut known = known
+        .iter()
+        .filter(|known| known.strip_prefix(prefix) == Some(rest));
+    known.next().map(String::as_str)
+}
+
+/// The known name that differs only in its prefix, such as `PREF_BASE_URL`.
+fn with_misspelt_prefix<'a>(name: &str, known: &'a BTreeSet<String>) -> Option<&'a str> {
+    let (prefix, rest) = misspelt_prefix(name)?;
+    known.get(&format!("{prefix}_{rest}")).map(String::as_str)
+}
+
+/// The prefix of which the first word is a misspelling, and the other words. `K6` is too short for that.
+fn misspelt_prefix(name: &str) -> Option<(&'static str, &str)> {
+    let (first, rest) = name.split_once('_')?;
+    let prefixes = PREFIXES.map(|prefix| prefix.trim_end_matches('_'));
+    let prefix = misspelt(
+        first,
+        prefixes.into_iter().filter(|prefix| prefix.len() > 2),
+    )?;
+    Some((prefix, rest))
 }
 
 #[cfg(test)]
@@ -199,7 +236,7 @@ mod tests {
 
     use super::*;
 
-    fn meant(name: &str) -> Option<Option<String>> {
+    fn report(name: &str) -> Option<Option<String>> {
         find(name, &known()).map(|unknown| unknown.meant)
     }
 
@@ -217,22 +254,35 @@ mod tests {
             ("K6_VSU", "K6_VUS"),
             ("K6_ITERATION", "K6_ITERATIONS"),
             ("K6_NO_SUMARY", "K6_NO_SUMMARY"),
+            ("SPARRING_CONFG", "SPARRING_CONFIG"),
+            ("SPARING_CONFIG", "SPARRING_CONFIG"),
+            ("SPARRING_TOKNE", "SPARRING_TOKEN"),
+            ("SPARRING_DATADIR", "SPARRING_DATA_DIR"),
+            ("SPARRING_COLECTOR", "SPARRING_COLLECTOR"),
+            (
+                "SPARRING_ORCHESTRATION_REDIS_URL",
+                "SPARRING_ORCHESTRATION__REDIS_URL",
+            ),
+            (
+                "SPARRING_ORCHESTRATION_REDIS_ULR",
+                "SPARRING_ORCHESTRATION__REDIS_URL",
+            ),
             (
                 "ORCHESTRATION_PERF_TENANTID",
                 "ORCHESTRATION_PERF_TENANT_ID",
             ),
         ] {
-            assert_eq!(meant(name), Some(Some(right.to_owned())), "{name}");
+            assert_eq!(report(name), Some(Some(right.to_owned())), "{name}");
         }
         for name in ["PERF_TOKEN", "PERF_TARGET_URL", "ORCHESTRATION_KEY"] {
-            assert_eq!(meant(name), Some(None), "{name}");
+            assert_eq!(report(name), Some(None), "{name}");
         }
     }
 
     #[test]
     fn settings_and_names_of_others_are_not_reported() {
         for name in known() {
-            assert_eq!(meant(&name), None, "{name}");
+            assert_eq!(report(&name), None, "{name}");
         }
         for name in [
             "MY_X",
@@ -251,9 +301,19 @@ mod tests {
             "ORCHESTRATION_PORT",
             "ORCHESTRATION_PORT_8000_TCP_ADDR",
             "ORCHESTRATION_SERVICE_HOST",
-            "SPARRING_CONFG",
+            "SPARRING_PORT_8000_TCP_ADDR",
+            "SPARRING_SERVICE_HOST",
+            "SPARRING_CONFIG_SERVICE_HOST",
+            "SPARRING_CONFIG_PORT",
+            "SPARRING_IMAGE",
+            "SPARRING_BUILD_TARGET",
+            "SPARRING_SERVICE",
+            "SPARRING_",
+            "SPARRING__",
+            "SPARRING_SERVCE__PORT",
+            "OTHER_CONFG",
         ] {
-            assert_eq!(meant(name), None, "{name}");
+            assert_eq!(report(name), None, "{name}");
         }
     }
 
