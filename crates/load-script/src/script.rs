@@ -441,6 +441,7 @@ impl Script {
         Some(Code {
             before: before[start..].to_owned(),
             after: after.chars().take(CODE_AFTER).collect(),
+            is_in_namespace: source::is_in_namespace(text, after),
         })
     }
 

@@ -144,6 +144,22 @@ pub(crate) fn byte_at(text: &str, line: u32, column: u32) -> Option<usize> {
     text.is_char_boundary(at).then_some(at)
 }
 
+/// Whether the code begins with a member of a namespace that the text imports: `import * as all`.
+pub(crate) fn is_in_namespace(text: &str, code: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    let (name, rest) = code.split_at(code.find(|c| !is_part(c)).unwrap_or(code.len()));
+    let members = rest.strip_prefix('.').unwrap_or_default();
+    let is_last = !members.trim_start_matches(is_part).starts_with(['.', '[']);
+    let mut imports = text.split("* as ").skip(1);
+    !name.is_empty()
+        && rest.starts_with(['.', '['])
+        && is_last
+        && imports.any(|import| {
+            let behind = import.strip_prefix(name);
+            behind.is_some_and(|behind| !behind.starts_with(is_part))
+        })
+}
+
 /// The modules from which a text imports this export: `import { export } from 'module'`.
 pub(crate) fn asked_for<'t>(text: &'t str, export: &str) -> impl Iterator<Item = &'t str> {
     let lists = text

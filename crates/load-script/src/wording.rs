@@ -110,11 +110,17 @@ const SAME: &[(&str, &str)] = &[
     ("Date value is NaN", "Invalid time value"),
     ("empty array", "No initial value"),
     ("not a number", "Value is not a number"),
+    ("revoked proxy", "Proxy already revoked"),
+    (
+        "invalid property access",
+        "'caller', 'callee', and 'arguments' properties may not be accessed on strict mode functions or the arguments objects for calls to them",
+    ),
 ];
 
 /// Messages of certain native functions.
 const NATIVE: &[(&str, &str, &str)] = &[
     ("Symbol", "not a constructor", "Symbol is not a constructor"),
+    ("BigInt", "not a constructor", "BigInt is not a constructor"),
     (
         "Proxy",
         "not an object",
@@ -166,6 +172,11 @@ const NATIVE: &[(&str, &str, &str)] = &[
         "object is not extensible",
         "[object Object] is not extensible",
     ),
+    (
+        "set __proto__",
+        "object is not extensible",
+        "[object Object] is not extensible",
+    ),
     ("RegExp", "expecting ')'", "Unterminated group"),
     (
         "RegExp",
@@ -207,6 +218,8 @@ const ENDS: &[&str] = &[
 pub(crate) struct Code {
     pub(crate) before: String,
     pub(crate) after: String,
+    /// Whether the code after the place begins with a member of a namespace: `import * as all`.
+    pub(crate) is_in_namespace: bool,
 }
 
 /// The counterpart of a message in k6's engine; `None` when it is the same, or unknown. `origin` returns the origin
@@ -305,10 +318,11 @@ fn item_bytes(array: &str) -> u32 {
 }
 
 /// The counterpart of a message that script code throws.
-fn of_code<'a>(message: &str, code: impl FnOnce() -> &'a Code) -> Option<String> {
+fn of_code<'a>(message: &str, code: impl Fn() -> &'a Code) -> Option<String> {
     let quoted = || message.split('\'').nth(1).unwrap_or_default();
     Some(match message {
         "not a function" => not_callable(code())?,
+        NO_OBJECT if deletes(code()) => NO_OBJECT.to_owned(),
         NO_OBJECT => "Value is not object coercible".to_owned(),
         NO_EXPORTS | NO_MODULE => {
             let name = message.split(' ').next().unwrap_or_default();
@@ -334,6 +348,9 @@ fn of_code<'a>(message: &str, code: impl FnOnce() -> &'a Code) -> Option<String>
         }
         _ if message.ends_with(" is read-only") => match is_variable(&code().after, quoted()) {
             true => "Assignment to constant variable.".to_owned(),
+            false if code().is_in_namespace => {
+                format!("Cannot add property {}, object is not extensible", quoted())
+            }
             false => format!("Cannot assign to read only property '{}'", quoted()),
         },
         _ if message.ends_with(" is not initialized") && message != "this is not initialized" => {
@@ -358,7 +375,9 @@ fn of_reading<'a>(message: &str, code: impl FnOnce() -> &'a Code) -> Option<Stri
     if name == "Symbol.iterator" {
         return Some(NO_OBJECT.to_owned());
     }
-    let of = match calls(&code().after, name) {
+    let code = code();
+    let is_made = code.before.trim_end().ends_with("new");
+    let of = match !is_made && calls(&code.after, name) {
         true => "undefined or null",
         false => "undefined",
     };
@@ -389,10 +408,29 @@ fn assigned(code: &str) -> Option<&str> {
     let mut marks = code.match_indices('=').map(|(at, _)| at);
     let at = marks.find(|at| is_assignment(&code[..*at], &code[at + 1..]))?;
     let before = code[..at].trim_end_matches(|c: char| " +-*/%&|^?<>".contains(c));
+    if let Some(inside) = before.strip_suffix(']') {
+        return inside
+            .rsplit_once('[')
+            .and_then(|(_, key)| literal_text(key));
+    }
     let start = before.rfind(|c: char| !is_part_of_name(c))?;
     before[start..]
         .strip_prefix('.')
         .filter(|name| !name.is_empty())
+}
+
+/// The text of a key in quotes.
+fn literal_text(key: &str) -> Option<&str> {
+    let quote = key.chars().next().filter(|c| "'\"`".contains(*c))?;
+    let text = key.strip_prefix(quote)?.strip_suffix(quote)?;
+    (!text.contains(['\\', '$'])).then_some(text)
+}
+
+/// Whether the statement deletes a member.
+fn deletes(code: &Code) -> bool {
+    let statement = code.before.rsplit([';', '{', '}', '\n']).next();
+    let statement = statement.unwrap_or_default();
+    statement.contains("delete ") || code.after.starts_with("delete ")
 }
 
 /// Whether the `=` between two pieces of code is part of an assignment, not of an arrow or a comparison.
@@ -430,10 +468,12 @@ fn is_variable(code: &str, name: &str) -> bool {
 /// Whether the code reads a member with that name before calling it.
 fn calls(code: &str, name: &str) -> bool {
     let member = format!(".{name}");
-    let Some((_, rest)) = code.split_once(&member) else {
+    let Some((before, rest)) = code.split_once(&member) else {
         return false;
     };
-    rest.trim_start().starts_with('(')
+    // What comes before it belongs to the same expression.
+    let is_near = !before.contains([';', ',', '{', '}', '=']);
+    is_near && rest.trim_start().trim_start_matches("?.").starts_with('(')
 }
 
 #[cfg(test)]

@@ -5,8 +5,12 @@ use std::ptr::NonNull;
 
 use rquickjs::{Ctx, Exception, Object, Value, qjs};
 
-use super::native::Call;
+use super::native::{self, Call, Shape};
+use super::property::{Visible, define};
 use super::throw::{Outcome, Throw};
+
+/// The maximum number of arguments that the engine itself spreads.
+const ENGINES_MOST: i64 = 65_535;
 
 /// The maximum number of arguments of one call: 256 MB of them.
 const MOST: i64 = 1 << 24;
@@ -45,6 +49,61 @@ pub fn construct<'js>(
     own(list.ctx(), result)
 }
 
+/// Whether the engine cannot spread a list over the arguments of a call.
+///
+/// # Errors
+/// Reading the length of the list throws.
+pub fn is_too_long(list: &Object<'_>) -> Result<bool, Throw> {
+    Ok(length(list)? > ENGINES_MOST)
+}
+
+/// The next call of a class' parent, by `super()` in its constructor, passes on the items of a list. Returns whether it will:
+/// the parent of a frozen class stays.
+///
+/// # Errors
+/// A lack of memory.
+pub fn pass_to_parent<'js>(class: &Object<'js>, list: &Object<'js>) -> Result<bool, Throw> {
+    let ctx = class.ctx();
+    let raw = ctx.as_raw().as_ptr();
+    let handler = Object::new(ctx.clone())?;
+    let trap = native::function(ctx, construct_with_list, c"\x01parent", Shape::Function)?;
+    for (name, value) in [
+        (c"construct", trap.into_value()),
+        (c"of", class.clone().into_value()),
+        (c"list", list.clone().into_value()),
+    ] {
+        define(&handler, name, value, Visible::Yes)?;
+    }
+    // SAFETY: live values of a live realm; what the engine returns is owned by a value.
+    unsafe {
+        let parent = own(ctx, qjs::JS_GetPrototype(raw, class.as_raw()))?;
+        if !parent.is_constructor() {
+            return Ok(false);
+        }
+        let proxy = own(
+            ctx,
+            qjs::JS_NewProxy(raw, parent.as_raw(), handler.as_raw()),
+        )?;
+        let is_set = qjs::JS_SetPrototype(raw, class.as_raw(), proxy.as_raw()) > 0;
+        if !is_set {
+            drop(ctx.catch());
+        }
+        Ok(is_set)
+    }
+}
+
+/// The trap for `super()` while a class has another parent: `construct(parent, arguments, target)` of a proxy's handler.
+fn construct_with_list<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let (handler, parent) = (Object::from_value(call.this())?, call.arg(0));
+    let class: Value<'js> = handler.get("of")?;
+    let raw = call.ctx.as_raw().as_ptr();
+    // SAFETY: live values of a live realm. The class had this parent before.
+    if unsafe { qjs::JS_SetPrototype(raw, class.as_raw(), parent.as_raw()) } < 0 {
+        return Err(Throw::Engine(rquickjs::Error::Exception));
+    }
+    construct(&parent, &call.arg(2), &handler.get("list")?)
+}
+
 /// Calls a function with the arguments of a call from the one at `from` on.
 ///
 /// # Errors
@@ -76,6 +135,16 @@ fn own<'js>(ctx: &Ctx<'js>, result: qjs::JSValue) -> Outcome<'js> {
     }
 }
 
+fn length(list: &Object<'_>) -> Result<i64, Throw> {
+    let mut length: i64 = 0;
+    let raw = list.ctx().as_raw().as_ptr();
+    // SAFETY: a live object of a live realm.
+    match unsafe { qjs::JS_GetLength(raw, list.as_raw(), &mut length) } {
+        0.. => Ok(length),
+        _ => Err(Throw::Engine(rquickjs::Error::Exception)),
+    }
+}
+
 /// The items of a list, in memory that is charged to the VU.
 struct Items {
     ctx: NonNull<qjs::JSContext>,
@@ -88,11 +157,7 @@ impl Items {
         let ctx = list.ctx();
         let raw = ctx.as_raw();
         let failed = || Throw::Engine(rquickjs::Error::Exception);
-        let mut length: i64 = 0;
-        // SAFETY: a live object of a live realm.
-        if unsafe { qjs::JS_GetLength(raw.as_ptr(), list.as_raw(), &mut length) } < 0 {
-            return Err(failed());
-        }
+        let length = length(list)?;
         if length > MOST {
             let why = format!("too many arguments in function call (only {MOST} allowed)");
             return Err(Exception::throw_range(ctx, &why).into());

@@ -1,5 +1,6 @@
 //! Conversion between script values and Rust values.
 
+use rquickjs::atom::PredefinedAtom;
 use rquickjs::{Array, ArrayBuffer, Ctx, FromJs, Object, Value, qjs};
 
 use super::throw::{Outcome, Throw};
@@ -70,6 +71,22 @@ pub fn string_of_bytes<'js>(ctx: &Ctx<'js>, bytes: &[u8]) -> Outcome<'js> {
 pub fn is_truthy(value: &Value<'_>) -> bool {
     // SAFETY: the realm and the value are alive.
     unsafe { qjs::JS_ToBool(value.ctx().as_raw().as_ptr(), value.as_raw()) > 0 }
+}
+
+/// Whether an object is that of a text, as `new String('a')` makes it.
+pub fn is_text_object(value: &Object<'_>) -> bool {
+    let ctx = value.ctx();
+    let made = string(ctx, "").and_then(|text| object(&text));
+    // SAFETY: live values.
+    made.is_ok_and(|made| unsafe {
+        qjs::JS_GetClassID(made.as_raw()) == qjs::JS_GetClassID(value.as_raw())
+    })
+}
+
+/// Whether an object has the exports of a module: `import * as all`.
+pub fn is_namespace(value: &Object<'_>) -> bool {
+    let tag: rquickjs::Result<String> = value.get(PredefinedAtom::SymbolToStringTag);
+    value.get_prototype().is_none() && tag.is_ok_and(|tag| tag == "Module")
 }
 
 /// Whether the value is an async function.

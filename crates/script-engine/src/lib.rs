@@ -13,6 +13,7 @@ pub mod code;
 pub mod convert;
 mod data;
 pub mod exception;
+pub mod failure;
 pub mod fiber;
 pub mod function_text;
 pub mod host;

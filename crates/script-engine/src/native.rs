@@ -21,7 +21,17 @@ pub struct Call<'a, 'js> {
     number: u16,
 }
 
-impl<'js> Call<'_, 'js> {
+impl<'a, 'js> Call<'a, 'js> {
+    /// A call of a function that is not a native of its own. `this` must live as long as the arguments.
+    pub(crate) fn of(ctx: &'a Ctx<'js>, this: qjs::JSValue, args: &'a [qjs::JSValue]) -> Self {
+        Self {
+            ctx,
+            this,
+            args,
+            number: 0,
+        }
+    }
+
     /// The number of arguments.
     pub fn count(&self) -> usize {
         self.args.len()
@@ -278,9 +288,22 @@ unsafe extern "C" fn enter_numbered<N: Native>(
 }
 
 /// The arguments of a call, as the engine passes them.
-struct Arguments {
-    argc: c_int,
-    argv: *mut qjs::JSValue,
+pub(crate) struct Arguments {
+    pub(crate) argc: c_int,
+    pub(crate) argv: *mut qjs::JSValue,
+}
+
+impl Arguments {
+    /// # Safety
+    /// There are `argc` values at `argv`, which live as long as the result.
+    pub(crate) unsafe fn values<'a>(&self) -> &'a [qjs::JSValue] {
+        let count = usize::try_from(self.argc).unwrap_or(0);
+        if count == 0 {
+            return &[];
+        }
+        // SAFETY: the caller promises that many live values; only an empty list may have no pointer.
+        unsafe { std::slice::from_raw_parts(self.argv, count) }
+    }
 }
 
 /// # Safety
@@ -294,17 +317,11 @@ unsafe fn dispatch<N: Native>(
     let raw = NonNull::new(ctx).expect("the engine calls with a realm");
     // SAFETY: the realm is alive during the call, and its values do not leave it.
     let ctx = unsafe { Ctx::from_raw(raw) };
-    let count = usize::try_from(args.argc).unwrap_or(0);
-    let args = if count == 0 {
-        &[][..]
-    } else {
-        // SAFETY: the caller promises that many live values; only an empty list may have no pointer.
-        unsafe { std::slice::from_raw_parts(args.argv, count) }
-    };
     let call = Call {
         ctx: &ctx,
         this,
-        args,
+        // SAFETY: the caller promises live values.
+        args: unsafe { args.values() },
         number: u16::try_from(number).unwrap_or(0),
     };
     // SAFETY: `N` has no size (checked where the function was made) and one was at hand then.

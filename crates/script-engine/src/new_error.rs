@@ -100,7 +100,14 @@ pub(crate) fn frames<'js>(stack: &Value<'js>) -> Option<impl Iterator<Item = Fra
     let sites = stack.as_array()?.clone().into_iter();
     let sites = sites.map_while(|site| Object::from_value(site.ok()?).ok());
     let frames = sites.map_while(|site| read_one(&site));
-    Some(frames.filter(|frame| !frame.is_hidden()))
+    let mut wrapped = None;
+    Some(frames.filter(move |frame| {
+        // A native function that calls the engine's function of its name has wrapped it.
+        let own = frame.place.is_none().then(|| frame.function.clone());
+        let is_wrapper = own.is_some() && own == wrapped;
+        wrapped = own;
+        !is_wrapper && !frame.is_hidden()
+    }))
 }
 
 fn read_one(site: &Object<'_>) -> Option<Frame> {

@@ -10,22 +10,31 @@
 //! f(...list)             call(void 0,f,[...list])
 //! a.b.m(1, ...list)      call(held=a.b,held.m,[1, ...list],"m")
 //! super.m(...list)       call(this,super.m,[...list],"m")
+//! super(...list)         (held=parent([...list],new.target,t=>#brand in t),super(...held))
 //! new F(...list)         construct(F,[...list])
+//! eval(...list)          eval([...list][0])
 //! a[k](1, 2)             named(held=a,held[key=(k)],key,1, 2)
 //! { ...value }           { ...members(value) }
+//! delete a.b             remove( a,"b")
+//! delete a[k]            remove( a,(k))
 //! ```
 //!
-//! Everything is evaluated in the same order as before. Calls with `?.`, of `eval` and of `super` stay.
+//! Everything is evaluated in the same order as before. Chains with `?.` are in `chains`. The class of a constructor that
+//! calls `super(...list)` has a private static member, the brand, by which it is found among the parents of `new.target`.
+//! All scripts are strict, as in k6: `remove` throws if the member cannot be deleted.
+
+mod chains;
 
 use std::collections::HashSet;
 
 use oxc_ast::ast::{
-    Argument, CallExpression, ChainElement, ChainExpression, ComputedMemberExpression, Expression,
-    MemberExpression, NewExpression, ObjectPropertyKind,
+    Argument, CallExpression, ChainExpression, Class, ComputedMemberExpression, Expression,
+    ExpressionStatement, MemberExpression, NewExpression, ObjectPropertyKind,
+    TaggedTemplateExpression, UnaryExpression,
 };
 use oxc_ast_visit::{Visit, walk};
 use oxc_span::{GetSpan, Span};
-use oxc_syntax::operator::LogicalOperator;
+use oxc_syntax::operator::{LogicalOperator, UnaryOperator};
 
 use crate::parsed::with_tree;
 use crate::shifts::{Edit, Shifts, apply};
@@ -38,16 +47,17 @@ pub struct Many {
     pub shifts: Shifts,
 }
 
-/// The names that the text uses: those of [`FUNCTIONS`] in their order, and two variables.
+/// The names that the text uses: those of [`FUNCTIONS`] in their order, two variables and a private member.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Names {
     functions: [String; FUNCTIONS.len()],
     held: String,
     key: String,
+    brand: String,
 }
 
 /// The functions that the text calls.
-pub const FUNCTIONS: [&str; 4] = ["call", "construct", "named", "members"];
+pub const FUNCTIONS: [&str; 6] = ["call", "construct", "named", "members", "parent", "remove"];
 
 /// The name of the module that provides the functions. No script contains it by chance.
 pub const MODULE: &str = "\u{1}many";
@@ -55,7 +65,8 @@ pub const MODULE: &str = "\u{1}many";
 /// Rewrites a script or module. `None` when there is nothing to rewrite, or it cannot be parsed.
 pub fn rewrite(text: &str, is_module: bool) -> Option<Many> {
     let mut behind_brackets = text.split(']').skip(1);
-    if !text.contains("...") && !behind_brackets.any(|rest| rest.trim_start().starts_with('(')) {
+    let has_calls = behind_brackets.any(|rest| rest.trim_start().starts_with(['(', ')', '?']));
+    if !text.contains("...") && !text.contains("delete") && !has_calls {
         return None;
     }
     let names = Names::unused_in(text);
@@ -64,6 +75,9 @@ pub fn rewrite(text: &str, is_module: bool) -> Option<Many> {
             text,
             names: &names,
             chained: HashSet::new(),
+            kept: HashSet::new(),
+            statements: HashSet::new(),
+            classes: Vec::new(),
             edits: Vec::new(),
         };
         finder.visit_program(program);
@@ -72,7 +86,7 @@ pub fn rewrite(text: &str, is_module: bool) -> Option<Many> {
     if edits.is_empty() {
         return None;
     }
-    let (text, shifts) = apply(text, edits);
+    let (text, shifts) = apply(text, edits)?;
     Some(Many {
         text,
         names,
@@ -91,6 +105,7 @@ impl Names {
             functions: std::array::from_fn(name),
             held: name(FUNCTIONS.len()),
             key: name(FUNCTIONS.len() + 1),
+            brand: name(FUNCTIONS.len() + 2),
         }
     }
 
@@ -115,19 +130,28 @@ impl Names {
 struct Finder<'t> {
     text: &'t str,
     names: &'t Names,
-    /// The beginnings and ends of calls that are links of a chain with `?.`.
+    /// Calls that are links of a chain with `?.`.
     chained: HashSet<Span>,
+    /// Chains whose last member is needed with its object.
+    kept: HashSet<Span>,
+    /// The beginnings of statements that are expressions.
+    statements: HashSet<u32>,
+    /// Whether the classes around have a constructor that calls `super` with a spread argument.
+    classes: Vec<bool>,
     edits: Vec<Edit>,
 }
 
 impl<'a> Visit<'a> for Finder<'_> {
     fn visit_call_expression(&mut self, it: &CallExpression<'a>) {
-        match &it.callee {
+        self.keep(&it.callee);
+        let callee = bare(&it.callee);
+        match callee {
             _ if self.chained.contains(&it.span) => {}
-            _ if has_spread(&it.arguments) => self.call(it),
+            _ if has_spread(&it.arguments) => self.call(it, callee),
             Expression::ComputedMemberExpression(member)
                 if literal(&member.expression).is_none() =>
             {
+                self.without_parentheses(&it.callee);
                 self.named_call(it, member);
             }
             _ => {}
@@ -140,7 +164,7 @@ impl<'a> Visit<'a> for Finder<'_> {
             && may_be_text(&spread.argument)
         {
             let span = spread.argument.span();
-            let [.., members] = &self.names.functions;
+            let [_, _, _, members, ..] = &self.names.functions;
             self.insert(span.start as usize, &format!("{members}("));
             let end = span.end as usize;
             self.edit(end, end, ")".to_owned());
@@ -159,38 +183,87 @@ impl<'a> Visit<'a> for Finder<'_> {
     }
 
     fn visit_chain_expression(&mut self, it: &ChainExpression<'a>) {
-        match &it.expression {
-            ChainElement::CallExpression(call) => self.chain_call(call),
-            ChainElement::TSNonNullExpression(_) => {}
-            element => {
-                if let Some(member) = element.as_member_expression() {
-                    self.chain(member.object());
-                }
-            }
-        }
+        chains::rewrite(self, it);
         walk::walk_chain_expression(self, it);
+    }
+
+    fn visit_class(&mut self, it: &Class<'a>) {
+        self.classes.push(false);
+        walk::walk_class(self, it);
+        if self.classes.pop() == Some(true) {
+            let start = it.body.span.start as usize + 1;
+            self.edit(start, start, format!("static #{};", self.names.brand));
+        }
+    }
+
+    fn visit_unary_expression(&mut self, it: &UnaryExpression<'a>) {
+        if it.operator == UnaryOperator::Delete {
+            self.keep(&it.argument);
+            self.removal(it);
+        }
+        walk::walk_unary_expression(self, it);
+    }
+
+    fn visit_tagged_template_expression(&mut self, it: &TaggedTemplateExpression<'a>) {
+        self.keep(&it.tag);
+        walk::walk_tagged_template_expression(self, it);
+    }
+
+    fn visit_expression_statement(&mut self, it: &ExpressionStatement<'a>) {
+        self.statements.insert(it.span.start);
+        walk::walk_expression_statement(self, it);
     }
 }
 
 impl Finder<'_> {
-    fn chain(&mut self, it: &Expression<'_>) {
-        if let Expression::CallExpression(call) = it {
-            self.chain_call(call);
-        } else if let Some(member) = it.as_member_expression() {
-            self.chain(member.object());
+    /// `delete a.b`
+    fn removal(&mut self, it: &UnaryExpression<'_>) {
+        let argument = bare(&it.argument);
+        let Some(member) = argument.as_member_expression() else {
+            return;
+        };
+        if member.object().is_super() {
+            return;
+        }
+        let (start, end) = (it.span.start as usize, member.span().end as usize);
+        let object_end = member.object().span().end as usize;
+        match member {
+            MemberExpression::StaticMemberExpression(member) => {
+                let dot = self.place_of(".", object_end);
+                let key = format!(
+                    ",{})",
+                    serde_json::Value::from(member.property.name.as_str())
+                );
+                // An edit has at least the length of its text, and no line end.
+                if member.property.span.start as usize != dot + 1 || key.len() < end - dot {
+                    return;
+                }
+                self.edit(dot, end, key);
+            }
+            MemberExpression::ComputedMemberExpression(_) => {
+                let open = self.place_of("[", object_end);
+                self.edit(open, open + 1, ",(".to_owned());
+                self.edit(end - 1, end, "))".to_owned());
+            }
+            MemberExpression::PrivateFieldExpression(_) => return,
+        }
+        let [.., remove] = &self.names.functions;
+        self.edit(start, start + "delete".len(), format!("{remove}("));
+        self.without_parentheses(&it.argument);
+    }
+
+    /// Records a chain that is used with the object of its last member.
+    fn keep(&mut self, it: &Expression<'_>) {
+        if let Expression::ChainExpression(chain) = it.get_inner_expression() {
+            self.kept.insert(chain.span);
         }
     }
 
-    fn chain_call(&mut self, call: &CallExpression<'_>) {
-        self.chained.insert(call.span);
-        self.chain(&call.callee);
-    }
-
-    fn call(&mut self, it: &CallExpression<'_>) {
-        let callee = &it.callee;
+    fn call(&mut self, it: &CallExpression<'_>, callee: &Expression<'_>) {
         let (start, end) = (callee.span().start as usize, callee.span().end);
         let [call, ..] = &self.names.functions;
         if let Some(member) = callee.as_member_expression() {
+            self.without_parentheses(&it.callee);
             self.hold(call, member.object(), start);
             let name = match member {
                 MemberExpression::ComputedMemberExpression(member)
@@ -204,20 +277,52 @@ impl Finder<'_> {
             };
             return self.arguments(end, it.span.end, &name);
         }
-        let stays = match callee {
-            Expression::Super(_) | Expression::ImportExpression(_) => true,
-            Expression::Identifier(name) => name.name == "eval",
-            // If a member is inside, its object is `this`.
-            Expression::ParenthesizedExpression(inner) => inner
-                .expression
-                .get_inner_expression()
-                .is_member_expression(),
-            _ => false,
-        };
-        if !stays {
-            self.insert(start, &format!("{call}(void 0,"));
-            self.arguments(end, it.span.end, "");
+        match callee {
+            Expression::Super(_) => self.parent_call(it),
+            Expression::Identifier(name) if name.name == "eval" => self.direct_eval(it),
+            Expression::ImportExpression(_) => {}
+            // The object of the last member is `this`.
+            Expression::ParenthesizedExpression(_) if is_member(callee) => {}
+            _ => {
+                self.insert(start, &format!("{call}(void 0,"));
+                self.arguments(end, it.span.end, "");
+            }
         }
+    }
+
+    /// `super(...list)`: where the list is too long for the engine, the parent is called by a native function.
+    fn parent_call(&mut self, it: &CallExpression<'_>) {
+        let Some(has_brand) = self.classes.last_mut() else {
+            return;
+        };
+        *has_brand = true;
+        let Names {
+            functions: [.., parent, _],
+            held,
+            brand,
+            ..
+        } = self.names;
+        let start = it.callee.span().start as usize;
+        // A statement that began with a parenthesis would continue the one before it.
+        let (left, right) = match self.statements.contains(&it.span.start) {
+            true => ("", ""),
+            false => ("(", ")"),
+        };
+        let before = format!("{left}{held}={parent}");
+        let after = format!("],new.target,t=>#{brand} in t),super(...{held}){right}");
+        let open = self.opening(it.callee.span().end as usize);
+        self.edit(start, start + "super".len(), before);
+        self.edit(open, open + 1, "([".to_owned());
+        let close = it.span.end as usize - 1;
+        self.edit(close, close + 1, after);
+    }
+
+    /// `eval(...list)`: the arguments behind the first one have no meaning.
+    fn direct_eval(&mut self, it: &CallExpression<'_>) {
+        let open = self.opening(it.callee.span().end as usize);
+        let close = it.span.end as usize - 1;
+        self.edit(open, open + 1, "([".to_owned());
+        self.edit(close, close + 1, "][0])".to_owned());
     }
 
     /// `call(held=object,held` in place of an object that a call begins with.
@@ -241,7 +346,7 @@ impl Finder<'_> {
     }
 
     fn named_call(&mut self, it: &CallExpression<'_>, member: &ComputedMemberExpression<'_>) {
-        let [_, _, named, _] = &self.names.functions;
+        let [_, _, named, ..] = &self.names.functions;
         self.hold(named, &member.object, member.span.start as usize);
         let key = self.hold_key(member);
         let more = if it.arguments.is_empty() { "" } else { "," };
@@ -257,14 +362,31 @@ impl Finder<'_> {
         self.edit(close, close + 1, format!("]{more})"));
     }
 
-    /// The place of the parenthesis after a callee; only blanks and comments lie between.
-    fn opening(&self, mut at: usize) -> usize {
+    /// Blanks in place of the parentheses around an expression.
+    fn without_parentheses(&mut self, it: &Expression<'_>) {
+        let Expression::ParenthesizedExpression(outer) = it else {
+            return;
+        };
+        let (start, end) = (outer.span.start as usize, outer.span.end as usize);
+        self.edit(start, start + 1, " ".to_owned());
+        self.edit(end - 1, end, " ".to_owned());
+        self.without_parentheses(&outer.expression);
+    }
+
+    /// The place of the parenthesis after a callee, and after the parentheses around it.
+    fn opening(&self, callee_end: usize) -> usize {
+        self.place_of("(", callee_end)
+    }
+
+    /// The place of a token; only blanks and comments lie before it.
+    fn place_of(&self, token: &str, mut at: usize) -> usize {
         loop {
             let rest = &self.text[at..];
             at += match rest {
                 _ if rest.starts_with("/*") => rest.find("*/").map_or(rest.len(), |end| end + 2),
                 _ if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
-                _ if rest.starts_with('(') => return at,
+                _ if rest.starts_with(token) => return at,
+                _ if rest.is_empty() => return at,
                 _ => rest.chars().next().map_or(0, char::len_utf8),
             };
         }
@@ -330,118 +452,23 @@ fn may_be_text(it: &Expression<'_>) -> bool {
     }
 }
 
+/// A member without the parentheses around it; other expressions as they are.
+fn bare<'t, 'a>(it: &'t Expression<'a>) -> &'t Expression<'a> {
+    match it.get_inner_expression() {
+        inner if inner.is_member_expression() => inner,
+        _ => it,
+    }
+}
+
+/// Whether an expression is a member, in parentheses or not.
+fn is_member(it: &Expression<'_>) -> bool {
+    let inner = it.get_inner_expression();
+    inner.is_member_expression() || matches!(inner, Expression::ChainExpression(_))
+}
+
 fn has_spread(arguments: &[Argument<'_>]) -> bool {
     arguments.iter().any(Argument::is_spread)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(text: &str, expected: &str) {
-        let short = ["C", "N", "K", "M", "H", "Y"].iter().enumerate();
-        let names = short.map(|(number, name)| (format!("__many{number}"), *name));
-        let found = rewrite(text, true).map_or(text.to_owned(), |many| many.text);
-        let found = names.fold(found, |text, (name, short)| text.replace(&name, short));
-        assert_eq!(found, expected, "{text}");
-    }
-
-    #[test]
-    fn calls_with_a_spread_argument_are_rewritten() {
-        for (text, expected) in [
-            ("f(...a)", "C(void 0,f,[...a])"),
-            ("f /* ( */ (1, ...a,)", "C(void 0,f /* ( */ ,[1, ...a,])"),
-            ("a.m(...b)", "C(H=a,H.m,[...b],\"m\")"),
-            ("a[k] (...b)", "C(H=a,H[Y=(k)] ,[...b],Y)"),
-            ("a['k'](...b)", "C(H=a,H['k'],[...b],\"k\")"),
-            ("a[0](...b)", "C(H=a,H[0],[...b],\"0\")"),
-            (
-                "a().b.c(...d).e(...f)",
-                "C(H=C(H=a().b,H.c,[...d],\"c\"),H.e,[...f],\"e\")",
-            ),
-            ("f(...g(...a))", "C(void 0,f,[...C(void 0,g,[...a])])"),
-            ("new F(...a)", "N( F,[...a])"),
-            ("new F(...a).m(...b)", "C(H=N( F,[...a]),H.m,[...b],\"m\")"),
-            ("typeof(f)(...a)", "typeof C(void 0,(f),[...a])"),
-            ("(0, a.m)(...b)", "C(void 0,(0, a.m),[...b])"),
-            (
-                "class A extends B { #p; m() { super.m(...a); this.#p(...a) } constructor() { super(...a) } }",
-                "class A extends B { #p; m() { C(this,super.m,[...a],\"m\"); C(H=this,H.#p,[...a]) } constructor() { super(...a) } }",
-            ),
-            ("a?.m(...b)(...c)", "a?.m(...b)(...c)"),
-            ("a?.m(f(...b))", "a?.m(C(void 0,f,[...b]))"),
-            (
-                "eval(...a); (a.m)(...b); f([...a])",
-                "eval(...a); (a.m)(...b); f([...a])",
-            ),
-            (
-                "f(`${g(...a)}`) // h(...b)",
-                "f(`${C(void 0,g,[...a])}`) // h(...b)",
-            ),
-        ] {
-            check(text, expected);
-        }
-    }
-
-    #[test]
-    fn calls_of_members_with_a_computed_name_are_rewritten() {
-        for (text, expected) in [
-            ("a[k](1, 2)", "K(H=a,H[Y=(k)],Y,1, 2)"),
-            ("a.b[k, l] ( /* ( */ )", "K(H=a.b,H[Y=(k, l)] ,Y /* ( */ )"),
-            (
-                "return_[a[b]()](c[d](e))",
-                "K(H=return_,H[Y=(K(H=a,H[Y=(b)],Y))],Y,K(H=c,H[Y=(d)],Y,e))",
-            ),
-            ("a[k](b)[l](c)", "K(H=K(H=a,H[Y=(k)],Y,b),H[Y=(l)],Y,c)"),
-            (
-                "class A extends B { m() { super[k](1) } }",
-                "class A extends B { m() { K(this,super[Y=(k)],Y,1) } }",
-            ),
-            (
-                "typeof[a][0]; a['k'](1); a[0](1)",
-                "typeof[a][0]; a['k'](1); a[0](1)",
-            ),
-            (
-                "a?.[k](1); (a[k])(1); new a[k](1); a[k]`x`",
-                "a?.[k](1); (a[k])(1); new a[k](1); a[k]`x`",
-            ),
-        ] {
-            check(text, expected);
-        }
-    }
-
-    #[test]
-    fn what_may_be_a_text_is_spread_into_an_object_by_its_members() {
-        for (text, expected) in [
-            (
-                "f({ ...a, b: 1, ...'c' })",
-                "f({ ...M(a), b: 1, ...M('c') })",
-            ),
-            (
-                "f({ ...(a && { b }), ...(c ? {} : d) })",
-                "f({ ...(a && { b }), ...M((c ? {} : d)) })",
-            ),
-            (
-                "f({ ...{ ...a } }, [...b], g(...{ ...c }))",
-                "f({ ...{ ...M(a) } }, [...b], C(void 0,g,[...{ ...M(c) }]))",
-            ),
-            ("f({ ...a[k]() })", "f({ ...M(K(H=a,H[Y=(k)],Y)) })"),
-            (
-                "const { a, ...b } = c, [...d] = e;",
-                "const { a, ...b } = c, [...d] = e;",
-            ),
-        ] {
-            check(text, expected);
-        }
-    }
-
-    #[test]
-    fn names_are_unused_ones_and_are_declared_at_the_end() {
-        let many = rewrite("__many(...a)", true).expect("it has such a call");
-        assert_eq!(many.text, "__many_0(void 0,__many,[...a])");
-        assert_eq!(
-            many.names.declaration(),
-            "import{call as __many_0,construct as __many_1,named as __many_2,members as __many_3}from\"\\u0001many\";var __many_4,__many_5;"
-        );
-    }
-}
+mod tests;

@@ -53,14 +53,15 @@ pub(crate) struct Edit {
     pub(crate) text: String,
 }
 
-/// The text with the edits, which do not overlap; those of one place stay in their order.
-pub(crate) fn apply(text: &str, mut edits: Vec<Edit>) -> (String, Shifts) {
-    edits.sort_by_key(|edit| edit.start);
+/// The text with the edits; insertions at one place stay in their order, before what replaces the text there. `None` if
+/// edits overlap.
+pub(crate) fn apply(text: &str, mut edits: Vec<Edit>) -> Option<(String, Shifts)> {
+    edits.sort_by_key(|edit| (edit.start, edit.start < edit.end));
     let mut out = String::with_capacity(text.len() + 32 * edits.len());
     let mut shifts = Shifts::default();
     let (mut line, mut column, mut done) = (1, 1, 0);
     for edit in edits {
-        let kept = &text[done..edit.start];
+        let kept = text.get(done..edit.start)?;
         line += u32::try_from(kept.matches('\n').count()).unwrap_or(u32::MAX);
         match kept.rsplit_once('\n') {
             Some((_, last)) => column = 1 + size(last),
@@ -78,7 +79,7 @@ pub(crate) fn apply(text: &str, mut edits: Vec<Edit>) -> (String, Shifts) {
         done = edit.end;
     }
     out.push_str(&text[done..]);
-    (out, shifts)
+    Some((out, shifts))
 }
 
 fn size(text: &str) -> u32 {
@@ -96,7 +97,8 @@ mod tests {
             end,
             text: text.to_owned(),
         };
-        let (text, shifts) = apply("ab\ncdéf\ng", vec![edit(7, 8, "(("), edit(3, 3, "xyz")]);
+        let (text, shifts) = apply("ab\ncdéf\ng", vec![edit(7, 8, "(("), edit(3, 3, "xyz")])
+            .expect("they do not overlap");
         assert_eq!(text, "ab\nxyzcdé((\ng");
         let columns = |line: u32| {
             (1..10)
@@ -109,13 +111,27 @@ mod tests {
     }
 
     #[test]
+    fn insertions_come_before_a_replacement_at_their_place() {
+        let edit = |start, end, text: &str| Edit {
+            start,
+            end,
+            text: text.to_owned(),
+        };
+        let edits = vec![edit(1, 2, "BB"), edit(1, 1, "x"), edit(1, 1, "y")];
+        let applied = apply("abc", edits).map(|(text, _)| text);
+        assert_eq!(applied.as_deref(), Some("axyBBc"));
+        let overlapping = vec![edit(0, 2, "AB"), edit(1, 3, "BC")];
+        assert!(apply("abc", overlapping).is_none());
+    }
+
+    #[test]
     fn a_text_can_stand_behind_another() {
         let edit = Edit {
             start: 1,
             end: 1,
             text: "xy".to_owned(),
         };
-        let (text, shifts) = apply("abc", vec![edit]);
+        let (text, shifts) = apply("abc", vec![edit]).expect("it is one");
         assert_eq!(text, "axybc");
         let shifts = shifts.behind("12");
         let columns = (1..9).map(|column| shifts.original(1, column));

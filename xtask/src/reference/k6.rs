@@ -62,8 +62,11 @@ What else scripts can notice, and no row below covers:
   (`import * as all from 'k6/http'`) has a `default`; in k6 it has none.
 - `String(f)` of a function of k6 gives its name in scripts (`function get() { [native code] }`); k6 gives its name in Go. In minified code, functions
   that begin at the same place for the engine (`[()=>1,()=>2]`) have no source.
-- For calls of a missing member in an optional chain or in parentheses (`o?.[key]()`, `(o[key])()`), k6 names the member; here the
-  message is that undefined is not an object.
+- If a member exists and is not a function (`o.number()`), k6 shows its value (`Value is not an object: 5`); here the message is that the object
+  has no such member, or that undefined is not an object. `o[key]()` and `o?.[key]()` show it, too. In parentheses (`(o.missing)()`), the
+  member is not named.
+- If a frozen object refuses `o[key] = value` for a new key, or a frozen list `push()`, k6 names the property; here the message is only that
+  the object is not extensible.
 - `Object.keys(response)` begins with the properties that the script has read before; in k6 their order is fixed.
 - Errors of `new RegExp(text)` and `BigInt(value)` have k6's names (`SyntaxError`, `RangeError`), but most messages do not repeat the text or
   the value. Group names that are used twice and the lax forms that k6 accepts with the flag `u` are refused.

@@ -3,14 +3,16 @@
 
 use std::ffi::CStr;
 
-use script_engine::calls::{apply, construct, pass_on};
+use script_engine::calls::{apply, construct, is_too_long, pass_on, pass_to_parent};
 use script_engine::convert;
 use script_engine::isolate;
 use script_engine::native::{Call, Native, Shape, function};
-use script_engine::property::{Visible, define, define_length};
+use script_engine::property::{Visible, define, define_length, delete};
 use script_engine::throw::{Outcome, Throw};
-use script_engine::{Ctx, Object, Value};
+use script_engine::{Array, Ctx, Function, Object, Value};
 use script_formats::many::FUNCTIONS;
+
+use super::refusal;
 
 /// The module of the functions that rewritten scripts call (`script_formats::many`).
 pub(crate) fn build<'js>(ctx: &Ctx<'js>) -> Outcome<'js> {
@@ -28,23 +30,28 @@ pub(crate) fn all<'js>(ctx: &Ctx<'js>) -> Result<Vec<Value<'js>>, Throw> {
         let construct = function(ctx, spread_construct, c"\x01construct", Shape::Function)?;
         let named = function(ctx, named_call, c"\x01named", Shape::Function)?;
         let members = function(ctx, members, c"\x01members", Shape::Function)?;
+        let parent = function(ctx, parent, c"\x01parent", Shape::Function)?;
+        let remove = function(ctx, remove, c"\x01remove", Shape::Function)?;
         Ok(vec![
             call.into_value(),
             construct.into_value(),
             named.into_value(),
             members.into_value(),
+            parent.into_value(),
+            remove.into_value(),
         ])
     })
 }
 
-/// Replaces the functions of the engine that take a list of arguments.
+/// Replaces the functions of the engine that take a list of arguments, and those whose messages name a property.
 pub(super) fn install(globals: &Object<'_>) -> Result<(), Throw> {
     let function: Object<'_> = globals.get("Function")?;
     let prototype: Object<'_> = function.get("prototype")?;
     replace(&prototype, c"apply", function_apply, 2)?;
     let reflect: Object<'_> = globals.get("Reflect")?;
     replace(&reflect, c"apply", reflect_apply, 3)?;
-    replace(&reflect, c"construct", reflect_construct, 2)
+    replace(&reflect, c"construct", reflect_construct, 2)?;
+    refusal::install(globals)
 }
 
 fn replace<N: Native>(
@@ -89,6 +96,37 @@ fn members<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     match value.is_string() {
         true => convert::object(&value),
         false => Ok(value),
+    }
+}
+
+/// `parent(list, target, is_class)`: the arguments with which a constructor then calls `super`. `is_class` tells whether a
+/// parent of the target is the class of the constructor.
+fn parent<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let list = list(call, 0)?;
+    if !is_too_long(&list)? {
+        return Ok(list.into_value());
+    }
+    let is_class: Function<'js> = Function::from_value(call.arg(2))?;
+    let mut class = call.arg(1).into_object();
+    while let Some(one) = class {
+        if is_class.call((one.clone(),))? {
+            return Ok(match pass_to_parent(&one, &list)? {
+                true => Array::new(call.ctx.clone())?.into_value(),
+                false => list.into_value(),
+            });
+        }
+        class = one.get_prototype();
+    }
+    Ok(list.into_value())
+}
+
+/// `remove(object, key)`
+fn remove<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let key = call.arg(1);
+    let object = Object::from_value(convert::object(&call.arg(0))?)?;
+    match delete(&object, &key)? {
+        true => Ok(call.bool(true)),
+        false => Err(Throw::Type(refusal::of_deletion(&object, &key))),
     }
 }
 
@@ -140,11 +178,7 @@ fn list<'js>(call: &Call<'_, 'js>, index: usize) -> Result<Object<'js>, Throw> {
 /// The error about a value that cannot be called or is not a list, in the words of k6's engine. `name` is that of the member that
 /// it was read from.
 fn no_function<'js>(value: &Value<'js>, name: Option<&Value<'js>>) -> Throw {
-    let text = |value: &Value<'js>| match value.as_symbol() {
-        Some(symbol) => symbol.description().and_then(|text| text.get::<String>()),
-        None => Ok(convert::to_text(value).unwrap_or_default()),
-    };
-    let text = |value: &Value<'js>| text(value).unwrap_or_default();
+    let text = |value: &Value<'js>| convert::to_text(value).unwrap_or_default();
     Throw::Type(match name {
         Some(name) if value.is_undefined() => format!("Object has no member '{}'", text(name)),
         _ if value.is_object() => format!("Not a function: {}", text(value)),

@@ -18,6 +18,7 @@ mod http;
 mod json;
 mod metrics;
 mod redis;
+mod refusal;
 mod rejection;
 pub(crate) mod require;
 mod secrets;

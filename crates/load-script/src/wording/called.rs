@@ -66,8 +66,12 @@ pub(super) fn find(code: &Code) -> Called {
     let before: Vec<&str> = code.before.split('\n').map(without_comment).collect();
     let before = before.join("\n");
     let (before, after) = (before.trim_end(), code.after.as_str());
-    if before.ends_with('[') {
-        return Called::Computed;
+    if let Some(object) = before.strip_suffix('[') {
+        let object = object.trim_end_matches(|c: char| is_part_of_name(c) || c == '.');
+        return match object.trim_end().ends_with("new") {
+            true => Called::Value,
+            false => Called::Computed,
+        };
     }
     let (path, rest) = split_path(after);
     let is_call = rest.trim_start().starts_with(['(', '`']);

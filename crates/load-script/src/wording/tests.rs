@@ -12,6 +12,7 @@ fn check(message: &str, code: &str, expected: Option<&str>) {
     let code = Code {
         before: before.to_owned(),
         after: after.to_owned(),
+        is_in_namespace: after.starts_with("all."),
     };
     let found = of(message, || origin, |_| Some(code.clone()));
     assert_eq!(found.as_deref(), expected, "{message} {}", code.after);
@@ -26,6 +27,7 @@ fn what_is_no_function_is_named() {
     check(message, "^o['a b'](1)", Some("Object has no member 'a b'"));
     check(message, "o.^list[3]()", Some("Object has no member '3'"));
     check(message, "o[^k](1)", None);
+    check(message, "new o[^k](1)", Some(UNDEFINED));
     check(message, "o[Symbol.^iterator]()", Some(UNDEFINED));
     check(message, "o.nope(^v)", Some("Object has no member 'nope'"));
     check(
@@ -196,4 +198,35 @@ fn native_functions_have_messages_of_their_own() {
         let found = of(message, || origin, |_| None);
         assert_eq!(found.as_deref(), expected, "{native}");
     }
+}
+
+#[test]
+fn refused_changes_name_the_member() {
+    let message = "object is not extensible";
+    let added = Some("Cannot add property a b, object is not extensible");
+    check(message, "^o['a b'] = 1", added);
+    check(message, "^o[key] = 1", None);
+    check(
+        "'x' is read-only",
+        "^all.x = 1",
+        Some("Cannot add property x, object is not extensible"),
+    );
+    check(
+        "'x' is read-only",
+        "^some.x = 1",
+        Some("Cannot assign to read only property 'x'"),
+    );
+    check(NO_OBJECT, "delete ^u.x", Some(NO_OBJECT));
+    check(NO_OBJECT, "^u.x", Some("Value is not object coercible"));
+}
+
+#[test]
+fn what_is_read_to_be_called_may_be_null() {
+    let message = "cannot read property 'x' of undefined";
+    let called = Some("Cannot read property 'x' of undefined or null");
+    let read = Some("Cannot read property 'x' of undefined");
+    check(message, "^u.x()", called);
+    check(message, "^u.x?.(1)", called);
+    check(message, "^u.x, v.x()", read);
+    check(message, "new ^u.x()", read);
 }

@@ -1,0 +1,3 @@
+export const x = 1;
+export function f() {}
+export let y = 2;
