@@ -9,7 +9,7 @@ use load_metrics::Tags;
 use script_engine::convert;
 use script_engine::exception;
 use script_engine::native::{Call, Shape, accessor, function, getter, method};
-use script_engine::property::{Visible, define, define_constant};
+use script_engine::property::{Visible, define, define_constant, fix};
 use script_engine::throw::{Outcome, Throw, plain};
 use script_engine::{Ctx, Object, Value};
 
@@ -48,6 +48,7 @@ fn instance<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     )?;
     getter(&object, c"vusActive", vus_active, Visible::Yes)?;
     getter(&object, c"vusInitialized", vus_initialized, Visible::Yes)?;
+    fix(&object)?;
     Ok(object)
 }
 
@@ -69,6 +70,7 @@ fn scenario<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
         scenario_iteration_test,
         Visible::Yes,
     )?;
+    fix(&object)?;
     Ok(object)
 }
 
@@ -77,6 +79,7 @@ fn test<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     method(&object, c"abort", abort)?;
     method(&object, c"fail", fail)?;
     getter(&object, c"options", options, Visible::Yes)?;
+    fix(&object)?;
     Ok(object)
 }
 
@@ -96,6 +99,7 @@ fn vu<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
         vu_iteration_scenario,
         Visible::Yes,
     )?;
+    fix(&object)?;
     // In k6 each access returns a new object, and assignments to it are lost.
     accessor(&object, c"tags", metric_tags, lose)?;
     accessor(&object, c"metrics", metrics, lose)?;
@@ -106,6 +110,7 @@ fn metrics<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let metrics = Object::new(call.ctx.clone())?;
     getter(&metrics, c"tags", metric_tags, Visible::Yes)?;
     getter(&metrics, c"metadata", metric_metadata, Visible::Yes)?;
+    fix(&metrics)?;
     Ok(metrics.into_value())
 }
 
