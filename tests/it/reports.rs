@@ -64,7 +64,12 @@ fn steady(seed: u64, slower: f64) -> RunRecord {
         })
         .collect();
     testing::settle(&mut test, (30.0 * slower, 60.0 * slower));
-    test.phases = vec![testing::phase("steady", "steady", (0.0, 200.0), 50.0)];
+    test.phases = vec![testing::phase(
+        "steady",
+        report::record::PhaseKind::Steady,
+        (0.0, 200.0),
+        50.0,
+    )];
     testing::settle_phases(&mut test, (30.0 * slower, 60.0 * slower));
     testing::run(vec![test])
 }

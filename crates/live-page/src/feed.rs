@@ -362,7 +362,7 @@ mod tests {
     #[test]
     fn phases_after_an_early_end_are_not_shown() {
         let board = LiveRun::new("lab", "http://lab.example");
-        board.begin("ladder", "closed", Vec::new());
+        board.begin("ladder", report::record::LoadModel::Closed, Vec::new());
         let phase = |name: &str, begin_s, end_s| Phase {
             name: name.to_owned(),
             begin_s,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use load_engine::log::LogEntry;
 use report::RunRecord;
-use report::record::{Event, Judgement};
+use report::record::{Event, Judgement, LoadModel};
 
 use super::exceptions::Exceptions;
 use super::measured::Measured;
@@ -63,8 +63,7 @@ pub(crate) struct Shown {
     pub stage: Stage,
     /// The test that runs.
     pub test: String,
-    /// `closed` or `open`.
-    pub model: String,
+    pub model: LoadModel,
     pub classes: Vec<UserClass>,
     /// When the first sample of the test was taken, in milliseconds since 1970.
     pub origin_ms: Option<i64>,
@@ -100,11 +99,11 @@ impl LiveRun {
     }
 
     /// A test starts; the measurements of the previous one are dropped.
-    pub fn begin(&self, test: &str, model: &str, classes: Vec<UserClass>) {
+    pub fn begin(&self, test: &str, model: LoadModel, classes: Vec<UserClass>) {
         let mut shown = self.lock();
         shown.stage = Stage::Running;
         test.clone_into(&mut shown.test);
-        model.clone_into(&mut shown.model);
+        shown.model = model;
         shown.classes = classes;
         shown.measured = Measured::default();
         shown.origin_ms = None;

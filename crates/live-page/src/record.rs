@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use report::RunRecord;
 use report::record::{
-    Check, Endpoint, Generator, Observed, Outcome, PERCENTILE_METHOD, PhaseRecord, SCHEMA,
-    Standing, Target, TestRecord,
+    Check, Endpoint, Generator, Observed, Outcome, PERCENTILE_METHOD, PhaseKind, PhaseRecord,
+    SCHEMA, Standing, Target, TestContent, TestRecord,
 };
 use serde_json::Value;
 
@@ -95,8 +95,8 @@ fn test(shown: &Shown) -> TestRecord {
         name: shown.test.clone(),
         part: None,
         cell: IndexMap::new(),
-        model: shown.model.clone(),
-        content: "phases".to_owned(),
+        model: shown.model,
+        content: TestContent::Phases,
         classes: Vec::new(),
         begin_s: 0.0,
         duration_s: length,
@@ -144,7 +144,7 @@ fn test(shown: &Shown) -> TestRecord {
 fn planned(phase: &Phase, length: f64) -> PhaseRecord {
     PhaseRecord {
         name: phase.name.clone(),
-        kind: String::new(),
+        kind: PhaseKind::Unknown,
         begin_s: phase.begin_s,
         end_s: phase.end_s.min(length),
         users: None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use load_engine::log::Logger;
 use load_metrics::Sample;
 use load_outputs::{Output, OutputError, RunEnd, Setup};
+use report::record::LoadModel;
 
 use super::config::Config;
 use super::feed::Feed;
@@ -132,10 +133,10 @@ impl Output for WebDashboard {
 }
 
 /// A run is open when any of its scenarios has an arrival rate.
-fn model(setup: &Setup) -> &'static str {
+fn model(setup: &Setup) -> LoadModel {
     let mut scenarios = setup.options.scenarios().iter();
     match scenarios.any(|scenario| scenario.executor.name().ends_with("arrival-rate")) {
-        true => "open",
-        false => "closed",
+        true => LoadModel::Open,
+        false => LoadModel::Closed,
     }
 }

@@ -5,6 +5,7 @@
 //! reverted however the drill ends: they are overlays of the mocks' profiles, which expire unless
 //! they are renewed.
 
+mod breaker;
 mod check;
 mod conduct;
 mod control;
@@ -17,6 +18,7 @@ mod observe;
 mod reach;
 mod watch;
 
+pub use breaker::BreakerState;
 pub use conduct::{Conducted, Ending, conduct};
 pub use control::Target;
 pub use error::ConductError;

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use report::record::TestContent;
 use suite::builtin::{BUILT_IN, built_in};
 use suite::file::{Grade, Judge, SuiteFile};
 use suite::plan::{LoadOverride, PlannedTest, Selection, lint, plan};
@@ -73,7 +74,7 @@ fn benchmarks_are_short() {
     for test in tests("aiaas", "benchmark") {
         let seconds = test.phases.last().map_or(0.0, |phase| phase.end_s);
         assert!(
-            test.content == "samples" || seconds <= 10.0,
+            test.content == TestContent::Samples || seconds <= 10.0,
             "{}",
             test.label()
         );

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use report::record::{LoadModel, TestContent};
 use serde_json::Value;
 use suite::builtin::{BUILT_IN, built_in};
 use suite::file::SuiteFile;
@@ -50,7 +51,12 @@ fn every_built_in_suite_is_sound_and_every_test_has_a_plan() {
         let plan = planned(name, &selection);
         for test in &plan.tests {
             assert!(test.longest_s > 0.0, "{name} {}", test.label());
-            let driven = ["phases", "ladder", "samples"].contains(&test.content);
+            let driven = [
+                TestContent::Phases,
+                TestContent::Ladder,
+                TestContent::Samples,
+            ]
+            .contains(&test.content);
             assert_eq!(
                 driven,
                 test.options["scenarios"].is_object(),
@@ -242,7 +248,7 @@ fn options_have_one_scenario_for_each_class() {
         scenario["stages"][1],
         serde_json::json!({ "duration": "120s", "target": 100 })
     );
-    assert_eq!(open.model, "open");
+    assert_eq!(open.model, LoadModel::Open);
 }
 
 /// Flags of Locust: `-u 20 -r 4 -t 1m ACISStressTestUser`.
@@ -297,7 +303,7 @@ fn no_level_is_held_for_less_than_an_iteration() {
             for (short, whole) in of(time_scale).iter().zip(of(1.0)) {
                 let waits = short.classes.iter().map(|class| class.wait_s[1]);
                 let iteration_s = match short.model {
-                    "closed" => 1.0 + waits.fold(0.0, f64::max),
+                    LoadModel::Closed => 1.0 + waits.fold(0.0, f64::max),
                     _ => 1.0,
                 };
                 let steady = |test: &PlannedTest| -> Vec<f64> {

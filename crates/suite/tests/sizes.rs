@@ -2,6 +2,7 @@
 //!
 //! DET-07..11, ACSO-22, 25, 26, AIA-14..18, 32, ACIS-02..04, 20, 24..26, A360-10, 11.
 
+use report::record::TestContent;
 use suite::builtin::{BUILT_IN, built_in};
 use suite::plan::{PlannedPhase, PlannedTest, Selection, plan};
 
@@ -160,8 +161,9 @@ fn every_other_test_has_no_size_of_its_own() {
             let is_in_table = sizes
                 .iter()
                 .any(|(name, ..)| name.split('/').next() == Some(&test.name));
-            let is_sized =
-                test.content == "phases" && test.faults.is_empty() && test.cell.is_empty();
+            let is_sized = test.content == TestContent::Phases
+                && test.faults.is_empty()
+                && test.cell.is_empty();
             // Pages of two hundred for half an hour, with indexes and without.
             let is_halved = (*suite, test.name.as_str()) == ("acis", "volume");
             if is_halved {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use report::record::{LoadModel, TestContent};
 use suite::builtin::{BUILT_IN, built_in};
 use suite::plan::{LoadOverride, PlannedTest, plan};
 use suite::request::{Request, resolve};
@@ -213,7 +214,8 @@ fn flags_of_locust_are_one_closed_test_of_all_classes_or_of_those_that_are_named
         let tests = tests_of(&locust(system, &classes, (users, 10, 60)));
         assert_eq!(tests.len(), 1, "{line}");
         let test = &tests[0];
-        assert_eq!((test.model, test.content), ("closed", "phases"), "{line}");
+        let phases = (LoadModel::Closed, TestContent::Phases);
+        assert_eq!((test.model, test.content), phases, "{line}");
         assert_eq!(test.name, judged_as, "{line}");
         assert_eq!(test.part, None, "{line}");
         let phases = test.phases.iter();

@@ -10,6 +10,7 @@ use load_engine::log::Logger;
 use load_engine::options::Options;
 use load_metrics::{MetricId, Registry, Sample, Tags, UnixNanos, builtin};
 use load_outputs::{Output, Setup};
+use report::record::LoadModel;
 use serde_json::json;
 
 /// Interval of updates in tests.
@@ -97,7 +98,7 @@ pub fn board() -> LiveRun {
     };
     let buyer = class("Buyer", 3.0, vec![task("look", 3.0), task("buy", 1.0)]);
     let reader = class("Reader", 1.0, vec![task("read", 1.0)]);
-    board.begin("load", "closed", vec![buyer, reader]);
+    board.begin("load", LoadModel::Closed, vec![buyer, reader]);
     let phase = Phase {
         name: "steady".to_owned(),
         begin_s: 2.0,

@@ -12,7 +12,7 @@ use analysis::slo_search::{End, Found};
 use analysis::usl::{self, Fit, Reach};
 use serde_json::Value;
 
-use crate::record::{PhaseRecord, ResourceSample, Standing, TestRecord};
+use crate::record::{PhaseKind, PhaseRecord, ResourceSample, Standing, TestContent, TestRecord};
 
 const CONFIDENCE: f64 = 0.95;
 /// Estimates this close to each other agree.
@@ -54,22 +54,22 @@ pub struct Step {
 
 /// Analyses a ladder or a search; `None` for other tests, and with fewer than two different loads.
 pub fn analyse(test: &TestRecord) -> Option<Ladder> {
-    if !matches!(test.content.as_str(), "ladder" | "search") {
+    if !matches!(test.content, TestContent::Ladder | TestContent::Search) {
         return None;
     }
     let by_users = test
         .phases
         .iter()
-        .any(|phase| phase.kind == "steady" && phase.users.is_some());
+        .any(|phase| phase.kind == PhaseKind::Steady && phase.users.is_some());
     let mut steps: Vec<Step> = test
         .phases
         .iter()
-        .filter(|phase| phase.kind == "steady")
+        .filter(|phase| phase.kind == PhaseKind::Steady)
         // Steps after a ladder's end, and steps that were cut short, do not count.
-        .filter(|phase| phase.judged || test.content != "ladder")
+        .filter(|phase| phase.judged || test.content != TestContent::Ladder)
         .filter_map(|phase| step(test, phase, by_users))
         .collect();
-    if test.content == "ladder" {
+    if test.content == TestContent::Ladder {
         keep_rising(&mut steps);
     }
     steps.sort_by(|a, b| a.load.total_cmp(&b.load));

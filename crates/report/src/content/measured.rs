@@ -3,7 +3,7 @@
 use super::Limits;
 use crate::escape::clipped;
 use crate::number::{DASH, count, figure, or_dash, percent};
-use crate::record::{Endpoint, Figures, PhaseRecord, TestRecord, route};
+use crate::record::{Endpoint, Figures, PhaseRecord, TestContent, TestRecord, route};
 use crate::table::{Cell, Table};
 
 /// The columns that all tables of figures share.
@@ -72,7 +72,7 @@ pub fn phases(test: &TestRecord) -> Table {
             (None, Some(rate)) => format!("{}/s", figure(rate)),
             (None, None) => DASH.to_owned(),
         };
-        let kind = phase.kind.replace('_', " ");
+        let kind = phase.kind.name().replace('_', " ");
         let is_run = !did_not_run(test, phase);
         let kind = if !is_run {
             format!("{kind}, not run")
@@ -96,7 +96,7 @@ pub fn phases(test: &TestRecord) -> Table {
     }
     let mut row = vec![
         Cell::marked("whole test", "total"),
-        test.model.as_str().into(),
+        test.model.name().into(),
         or_dash(test.figures.users, |users| {
             format!("{} users", figure(users))
         })
@@ -124,7 +124,7 @@ fn did_not_run(test: &TestRecord, phase: &PhaseRecord) -> bool {
         .users
         .or(phase.rate_per_s)
         .is_some_and(|load| load > 0.0);
-    test.content == "ladder" && has_load && !phase.judged && phase.figures.requests == 0
+    test.content == TestContent::Ladder && has_load && !phase.judged && phase.figures.requests == 0
 }
 
 /// The window of the last requests, if the test has more than these.

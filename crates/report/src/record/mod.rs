@@ -3,6 +3,7 @@
 //! Times of day are RFC 3339 in UTC; durations and offsets are seconds; latencies are milliseconds;
 //! shares are ratios from 0 to 1; sizes are bytes. A figure that was not measured is `null`, never 0.
 
+mod design;
 mod figures;
 mod judged;
 mod observed;
@@ -10,6 +11,7 @@ mod outcome;
 mod read;
 mod threshold_series;
 
+pub use design::{LoadModel, PhaseKind, TestContent};
 pub use figures::{Endpoint, EndpointSecond, Figures, Latency, PERCENTILES, Second, route};
 pub use judged::{Conclusion, Finding, FoundAndTrue, Judgement, LedgerEntry, Severity, Standing};
 pub use observed::{Event, EventKind, Observed, ResourceSample};
@@ -111,10 +113,8 @@ pub struct TestRecord {
     pub part: Option<String>,
     /// The values of a grid's cell.
     pub cell: IndexMap<String, Value>,
-    /// `closed`, `open` or `samples`.
-    pub model: String,
-    /// `phases`, `ladder`, `search`, `samples` or `drills`.
-    pub content: String,
+    pub model: LoadModel,
+    pub content: TestContent,
     pub classes: Vec<String>,
     /// Seconds from the start of the run.
     pub begin_s: f64,
@@ -159,8 +159,7 @@ pub struct TestRecord {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PhaseRecord {
     pub name: String,
-    /// `warm_up`, `ramp`, `steady`, `ramp_down` or `rest`.
-    pub kind: String,
+    pub kind: PhaseKind,
     /// Seconds from the start of the test.
     pub begin_s: f64,
     pub end_s: f64,
@@ -211,7 +210,7 @@ impl TestRecord {
             phases.any(|phase| phase.begin_s <= sample.at_s && sample.at_s <= phase.end_s)
         };
         let within: Vec<&ResourceSample> = all.iter().filter(is_in_phase).collect();
-        if within.is_empty() || self.content == "drills" {
+        if within.is_empty() || self.content == TestContent::Drills {
             all.iter().collect()
         } else {
             within

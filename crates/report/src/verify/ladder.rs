@@ -4,13 +4,13 @@ use serde_json::Value;
 
 use super::{Computed, Verified};
 use crate::content::ladder;
-use crate::record::TestRecord;
+use crate::record::{LoadModel, TestContent, TestRecord};
 
 /// Tolerance of fits, whose last digits depend on the order of sums.
 const SLACK: f64 = 1e-6;
 
 pub fn test(test: &TestRecord, path: &str, verified: &mut Verified) {
-    if test.content != "ladder" || test.model != "closed" {
+    if test.content != TestContent::Ladder || test.model != LoadModel::Closed {
         return;
     }
     let Some(computed) = ladder::analyse(test) else {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::mean_and_largest;
 use crate::content::ladder;
-use crate::record::{PhaseRecord, ResourceSample, RunRecord, TestRecord};
+use crate::record::{PhaseKind, PhaseRecord, ResourceSample, RunRecord, TestContent, TestRecord};
 
 /// The document's target throughput, in operations per second.
 const TARGET_PER_S: f64 = 50.0;
@@ -66,11 +66,11 @@ fn summary(run: &RunRecord) -> Value {
 fn steady(run: &RunRecord) -> impl Iterator<Item = &PhaseRecord> {
     let phases = run.tests.iter().flat_map(|test| {
         // Steps after a ladder's end, and steps that were cut short, do not count.
-        let is_ladder = test.content == "ladder";
+        let is_ladder = test.content == TestContent::Ladder;
         let phases = test.phases.iter();
         phases.filter(move |phase| phase.judged || !is_ladder)
     });
-    phases.filter(|phase| phase.kind == "steady")
+    phases.filter(|phase| phase.kind == PhaseKind::Steady)
 }
 
 fn resources(run: &RunRecord) -> Value {

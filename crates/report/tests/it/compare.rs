@@ -1,7 +1,7 @@
 //! Two runs compared.
 
 use report::compare::{Change, Options, Summary, compare, json, markdown, pull_request, summaries};
-use report::record::{Conclusion, LedgerEntry, Second};
+use report::record::{Conclusion, LedgerEntry, PhaseKind, Second};
 use report::{Outcome, RunRecord, TestRecord};
 use serde_json::json;
 
@@ -36,7 +36,7 @@ fn steady(seed: u64, seconds: u32, (slower, cv): (f64, f64)) -> TestRecord {
     testing::settle(&mut test, (20.0 * slower, 80.0 * slower));
     test.phases = vec![testing::phase(
         "steady",
-        "steady",
+        PhaseKind::Steady,
         (0.0, f64::from(seconds)),
         50.0,
     )];

@@ -2,6 +2,7 @@
 
 use report::page::{LARGEST, page, several};
 use report::record;
+use report::record::{PhaseKind, TestContent};
 use serde_json::json;
 
 use report::testing;
@@ -44,11 +45,11 @@ fn every_section_is_there() {
 #[test]
 fn a_step_that_did_not_run_has_no_figures() {
     let mut run = testing::whole();
-    let is_ladder = |test: &&mut record::TestRecord| test.content == "ladder";
+    let is_ladder = |test: &&mut record::TestRecord| test.content == TestContent::Ladder;
     let test = run.tests.iter_mut().find(is_ladder).expect("a ladder");
     let mut step = test.phases.last().expect("a step").clone();
     step.name = "1600".to_owned();
-    step.kind = "steady".to_owned();
+    step.kind = PhaseKind::Steady;
     step.users = Some(1600.0);
     step.judged = false;
     step.figures = record::Figures::default();

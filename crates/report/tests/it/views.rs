@@ -337,7 +337,7 @@ fn the_resources_of_a_view_are_those_of_the_phases() {
             memory_bytes: Some(1 << 50),
             ..Default::default()
         });
-        if !test.observed.target.is_empty() && test.content != "drills" {
+        if !test.observed.target.is_empty() && test.content != report::record::TestContent::Drills {
             test.observed.target.extend(outside);
         }
     }

@@ -1,6 +1,5 @@
 //! The calls a drill makes to the orchestrator and its metrics.
 
-use std::borrow::Cow;
 use std::error::Error;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::ProbeConfig;
+use super::breaker::BreakerState;
 use super::observe::Calls;
 use crate::metrics_text::samples;
 
@@ -144,12 +144,12 @@ fn json_request(
 }
 
 /// Detector and state of every `circuit_breaker_state{…} 1`.
-pub fn breaker_states(metrics: &str) -> Vec<(String, String)> {
+pub fn breaker_states(metrics: &str) -> Vec<(String, BreakerState)> {
     samples(metrics)
         .filter(|it| it.name == "circuit_breaker_state" && it.value > 0.5)
         .filter_map(|it| {
-            let label = |name| it.label(name).map(Cow::into_owned);
-            Some((label("detector")?, label("state")?))
+            let state = BreakerState::from(&*it.label("state")?);
+            Some((it.label("detector")?.into_owned(), state))
         })
         .collect()
 }
@@ -214,12 +214,12 @@ mod tests {
         let text = "circuit_breaker_state{detector=\"a\",state=\"open\"} 1\n\
                     circuit_breaker_state{detector=\"a\",state=\"closed\"} 0\n\
                     circuit_breaker_state{detector=\"b\",state=\"half_open\"} 1\n";
-        let states = super::breaker_states(text);
+        let states = breaker_states(text);
         assert_eq!(
             states,
             [
-                ("a".into(), "open".into()),
-                ("b".into(), "half_open".into())
+                ("a".into(), BreakerState::Open),
+                ("b".into(), BreakerState::HalfOpen)
             ]
         );
     }

@@ -63,6 +63,7 @@ fn wall_clock(time: SystemTime) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::breaker::BreakerState;
     use super::super::judge::judge;
     use super::super::observe::Stage;
     use super::super::observe::{BreakerSeen, Event, Observations, Probe};
@@ -89,7 +90,7 @@ mod tests {
             breakers: vec![BreakerSeen {
                 at,
                 detector: "a".to_owned(),
-                state: "open".to_owned(),
+                state: BreakerState::Open,
             }],
             events: Event::of(at, &stage).into_iter().collect(),
             ..Observations::default()

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::breaker::BreakerState;
 use super::observe::{Measured, Observations};
 use super::reach::Reach;
 use super::{Bounds, Drill, Opens};
@@ -116,7 +117,7 @@ fn opened_by_faults<'a>(drill: &Drill, seen: &'a Observations) -> Vec<&'a str> {
     let spell = drill.injection()..=drill.end_of_faults();
     seen.breakers
         .iter()
-        .filter(|breaker| breaker.state == "open" && spell.contains(&breaker.at))
+        .filter(|breaker| breaker.state == BreakerState::Open && spell.contains(&breaker.at))
         .map(|breaker| breaker.detector.as_str())
         .filter(|name| faulted(name))
         .collect()
@@ -197,7 +198,7 @@ fn detected(drill: &Drill, seen: &Observations, begin: Duration) -> Option<Durat
     let first = |asked: &str| {
         seen.breakers
             .iter()
-            .filter(|breaker| breaker.state == "open" && breaker.at >= begin)
+            .filter(|breaker| breaker.state == BreakerState::Open && breaker.at >= begin)
             .filter(|breaker| asked == "any" || breaker.detector == asked)
             .map(|breaker| breaker.at - begin)
             .min()
@@ -339,12 +340,17 @@ mod tests {
                 coverage,
             }
         });
-        let breaker = |at, state: &str| BreakerSeen {
+        let breaker = |at, state| BreakerSeen {
             at: ms(at),
             detector: "a".to_owned(),
-            state: state.to_owned(),
+            state,
         };
-        let breakers = open.map(|at| vec![breaker(at, "open"), breaker(to, "closed")]);
+        let breakers = open.map(|at| {
+            vec![
+                breaker(at, BreakerState::Open),
+                breaker(to, BreakerState::Closed),
+            ]
+        });
         Observations {
             probes: probes.collect(),
             breakers: breakers.unwrap_or_default(),
@@ -393,7 +399,7 @@ mod tests {
         seen.breakers.push(BreakerSeen {
             at: ms(4_900),
             detector: "b".to_owned(),
-            state: "open".to_owned(),
+            state: BreakerState::Open,
         });
         let outcome = judge(&drill, &seen, ms(15_000), &[]);
         assert_eq!(outcome.time_to_detect_s, Some(0.9), "{outcome}");
@@ -451,7 +457,7 @@ mod tests {
             seen.breakers.push(BreakerSeen {
                 at: ms(at),
                 detector: "flaky".to_owned(),
-                state: "open".to_owned(),
+                state: BreakerState::Open,
             });
         }
         let outcome = judge(&drill, &seen, ms(15_000), &[]);
@@ -468,7 +474,7 @@ mod tests {
             seen.breakers.push(BreakerSeen {
                 at: ms(at),
                 detector: detector.to_owned(),
-                state: "open".to_owned(),
+                state: BreakerState::Open,
             });
         }
         let outcome = judge(&drill(), &seen, ms(15_000), &[]);

@@ -7,14 +7,23 @@ use indexmap::IndexMap;
 use serde::Serialize;
 
 use super::Bounds;
+use super::breaker::BreakerState;
 
 /// Progress messages.
 #[derive(Debug, Clone)]
 pub enum Stage {
     Steadying,
-    Injected { detector: String, patch: String },
-    Reverted { detector: String },
-    Breaker { detector: String, state: String },
+    Injected {
+        detector: String,
+        patch: String,
+    },
+    Reverted {
+        detector: String,
+    },
+    Breaker {
+        detector: String,
+        state: BreakerState,
+    },
     Recovering,
 }
 
@@ -42,7 +51,7 @@ pub struct BreakerSeen {
     #[serde(serialize_with = "seconds")]
     pub at: Duration,
     pub detector: String,
-    pub state: String,
+    pub state: BreakerState,
 }
 
 /// The calls of a detector in requests so far, by the orchestrator's metrics.
@@ -199,7 +208,9 @@ impl Observations {
         };
         self.breakers
             .iter()
-            .filter(move |seen| last(&seen.detector) == Some(*seen) && seen.state != "closed")
+            .filter(move |seen| {
+                last(&seen.detector) == Some(*seen) && seen.state != BreakerState::Closed
+            })
             .map(|seen| seen.detector.as_str())
     }
 }
@@ -286,15 +297,15 @@ mod tests {
 
     #[test]
     fn the_last_state_of_each_breaker_counts() {
-        let seen = |at: u64, detector: &str, state: &str| BreakerSeen {
+        let seen = |at: u64, detector: &str, state| BreakerSeen {
             at: Duration::from_secs(at),
             detector: detector.to_owned(),
-            state: state.to_owned(),
+            state,
         };
         let breakers = vec![
-            seen(1, "a", "open"),
-            seen(2, "b", "open"),
-            seen(3, "a", "closed"),
+            seen(1, "a", BreakerState::Open),
+            seen(2, "b", BreakerState::Open),
+            seen(3, "a", BreakerState::Closed),
         ];
         let observations = Observations {
             breakers,

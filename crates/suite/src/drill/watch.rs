@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use super::Drill;
+use super::breaker::BreakerState;
 use super::control::{Caller, Target, breaker_states, detector_calls, own_limit};
 use super::observe::{BreakerSeen, Calls, CallsSeen, Probe};
 
@@ -80,7 +81,7 @@ impl Watch {
 
     pub async fn look(self, sender: mpsc::Sender<Seen>, stop: Shutdown) {
         let mut tick = ticks(LOOK);
-        let mut last: IndexMap<String, String> = IndexMap::new();
+        let mut last: IndexMap<String, BreakerState> = IndexMap::new();
         let mut last_calls: IndexMap<String, Calls> = IndexMap::new();
         while stop.run_until_cancelled(tick.tick()).await.is_some() {
             let metrics = match self.caller.metrics(&self.target.orchestrator).await {
@@ -104,7 +105,8 @@ impl Watch {
             }
             for (detector, state) in breaker_states(&metrics) {
                 let was = last.insert(detector.clone(), state.clone());
-                if was.as_ref() == Some(&state) || (was.is_none() && state == "closed") {
+                if was.as_ref() == Some(&state) || (was.is_none() && state == BreakerState::Closed)
+                {
                     continue;
                 }
                 let seen = BreakerSeen {

@@ -1,6 +1,7 @@
 //! A test: its model, what it does, and what is judged.
 
 use indexmap::IndexMap;
+use report::record::LoadModel;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -17,11 +18,11 @@ pub enum Model {
     Closed,
 }
 
-impl Model {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Closed => "closed",
+impl From<Model> for LoadModel {
+    fn from(model: Model) -> Self {
+        match model {
+            Model::Open => Self::Open,
+            Model::Closed => Self::Closed,
         }
     }
 }

@@ -4,6 +4,7 @@
 use analysis::capacity::{self, Agreement, Estimate, Method};
 use analysis::slo_search::{End, Found};
 use analysis::usl::Reach;
+use report::record::{LoadModel, PhaseKind, TestContent};
 use serde_json::{Value, json};
 
 use super::step::Tried;
@@ -60,7 +61,7 @@ fn estimates(case: &Case<'_>, found: Option<&Found>) -> Vec<Estimate> {
 /// from the demands (Lazowska et al., "Quantitative System Performance", 1984, chapter 5). R + Z is N/X of the first
 /// step.
 fn crossing(case: &Case<'_>, estimates: &[Estimate]) -> Option<Value> {
-    if case.test.content != "ladder" || case.test.model == "open" {
+    if case.test.content != TestContent::Ladder || case.test.model == LoadModel::Open {
         return None;
     }
     let by_demand = |it: &&Estimate| it.method == Method::ServiceDemand;
@@ -99,7 +100,7 @@ fn shown(estimate: &Estimate) -> Value {
 
 /// The result of a search: from the runner's analysis, or from the steps of the record.
 fn searched(case: &Case<'_>) -> Option<Found> {
-    if case.test.content != "search" {
+    if case.test.content != TestContent::Search {
         return None;
     }
     let account = case.record.analysis.get("search");
@@ -107,7 +108,12 @@ fn searched(case: &Case<'_>) -> Option<Found> {
     let (mut passed, mut failed) = (of("passed"), of("failed"));
     let mut probes = 0;
     if account.is_none() {
-        for phase in case.record.phases.iter().filter(|it| it.kind == "steady") {
+        for phase in case
+            .record
+            .phases
+            .iter()
+            .filter(|it| it.kind == PhaseKind::Steady)
+        {
             let level = phase.users.or(phase.rate_per_s);
             probes += 1;
             match step::tried(case.test, case.file, case.record, phase, None) {
@@ -151,7 +157,7 @@ fn smaller(one: Option<f64>, other: Option<f64>) -> Option<f64> {
 fn enclosed(case: &Case<'_>, found: Option<&Found>) -> Option<Value> {
     let of = case.test.search.as_ref().map_or_else(
         || {
-            if case.test.model == "open" {
+            if case.test.model == LoadModel::Open {
                 "rate_per_s"
             } else {
                 "users"
@@ -160,8 +166,8 @@ fn enclosed(case: &Case<'_>, found: Option<&Found>) -> Option<Value> {
         |search| search.of,
     );
     let (passed, failed, end) = match (case.test.content, found) {
-        ("search", Some(found)) => (found.passed, found.failed, Some(found.end)),
-        ("ladder", _) => {
+        (TestContent::Search, Some(found)) => (found.passed, found.failed, Some(found.end)),
+        (TestContent::Ladder, _) => {
             let (passed, failed) = ladder::borne(case);
             (passed, failed, None)
         }

@@ -5,6 +5,7 @@
 //! poor. Values between the last good grade and poor are "below acceptable" (T-9).
 
 use analysis::threshold::{Limit, Side};
+use report::record::TestContent;
 
 use super::Case;
 use super::decide::limit;
@@ -21,7 +22,7 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
         return;
     };
     // The grades of a search decide whether a level passes; the search itself has to find a capacity.
-    if case.test.content == "search" {
+    if case.test.content == TestContent::Search {
         return;
     }
     for window in window::judged(case.test, case.record) {

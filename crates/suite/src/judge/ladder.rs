@@ -4,6 +4,7 @@
 use analysis::kneedle::{self, Shape};
 use analysis::ladder::{self, Figures, Rung, Stability};
 use analysis::usl::{self, Coefficient, Fit, Mark, Reach};
+use report::record::{LoadModel, TestContent};
 use serde_json::{Value, json};
 
 use super::decide::CONFIDENCE;
@@ -14,7 +15,7 @@ use super::{Case, step, window};
 
 /// The steps of a ladder in order, without the final step back.
 pub(super) fn steps<'a>(case: &Case<'a>) -> Vec<Window<'a>> {
-    if case.test.content != "ladder" {
+    if case.test.content != TestContent::Ladder {
         return Vec::new();
     }
     let mut steps = window::steady(case.test, case.record);
@@ -72,7 +73,8 @@ fn by_law(case: &Case<'_>, step: &Window<'_>) -> Option<Base> {
     let figures = step.figures;
     let latency = figures.latency.as_ref()?;
     let (users, count) = (step.level?, figures.requests as f64);
-    let is_short = case.test.model == "closed" && count > 0.0 && count < users * MANY_CYCLES;
+    let is_short =
+        case.test.model == LoadModel::Closed && count > 0.0 && count < users * MANY_CYCLES;
     let think_s = (class.wait_s[0] + class.wait_s[1]) / 2.0;
     let cycle_s = think_s + latency.mean / 1_000.0;
     let throughput = users / cycle_s;
@@ -93,7 +95,7 @@ pub(super) fn fit(case: &Case<'_>) -> Option<Fit> {
 /// Load and throughput of each step.
 pub(super) fn curve(case: &Case<'_>) -> (Vec<f64>, Vec<f64>) {
     let load = |rung: &Rung| match case.test.model {
-        "open" => rung.throughput * rung.mean_response / 1_000.0,
+        LoadModel::Open => rung.throughput * rung.mean_response / 1_000.0,
         _ => rung.users,
     };
     let rungs = rungs(case);
@@ -102,7 +104,7 @@ pub(super) fn curve(case: &Case<'_>) -> (Vec<f64>, Vec<f64>) {
 }
 
 pub(super) fn analyse(case: &Case<'_>, sheet: &mut Sheet) {
-    if case.test.content != "ladder" {
+    if case.test.content != TestContent::Ladder {
         return;
     }
     let rungs = rungs(case);
@@ -210,7 +212,7 @@ fn count_error(case: &Case<'_>, step: &Window<'_>) -> Option<f64> {
         Some((step.level? / 4.0 + count * variation.powi(2)).sqrt())
     };
     let deviation = match case.test.model {
-        "closed" => cycles().map_or(poisson, |cycles| cycles.min(poisson)),
+        LoadModel::Closed => cycles().map_or(poisson, |cycles| cycles.min(poisson)),
         _ => poisson,
     };
     Some(deviation / count)

@@ -4,7 +4,8 @@
 //! target, so that such a run cannot pass.
 
 use report::record::{
-    Conclusion, EventKind, Judgement, LedgerEntry, ResourceSample, Standing, TestRecord,
+    Conclusion, EventKind, Judgement, LedgerEntry, LoadModel, ResourceSample, Standing,
+    TestContent, TestRecord,
 };
 
 use super::figure::mean_of;
@@ -98,7 +99,7 @@ fn iterations(case: &Case<'_>) -> Option<LedgerEntry> {
 /// Iterations that an open test had to drop because no user was free.
 fn send_rate(case: &Case<'_>) -> Option<LedgerEntry> {
     let record = case.record;
-    if record.model != "open" {
+    if record.model != LoadModel::Open {
         return None;
     }
     let counted: u64 = record.seconds.iter().map(|it| it.dropped_iterations).sum();
@@ -115,7 +116,7 @@ fn send_rate(case: &Case<'_>) -> Option<LedgerEntry> {
     }
     let share = dropped / planned;
     // A search overloads the target on purpose.
-    let conclusion = if record.content == "search" {
+    let conclusion = if record.content == TestContent::Search {
         graded(share, UNSENT_SUSPECT, f64::INFINITY)
     } else {
         graded(share, UNSENT_SUSPECT, UNSENT_INVALID)
@@ -171,8 +172,8 @@ fn lateness(record: &TestRecord) -> Option<LedgerEntry> {
     let counted = Counted::of(samples, "starts").or_else(|| Counted::of(samples, "looks"));
     if let Some(counted) = counted {
         // A search counts no level as passed at which the generator was late.
-        let most = match record.content.as_str() {
-            "search" => Conclusion::Suspect,
+        let most = match record.content {
+            TestContent::Search => Conclusion::Suspect,
             _ => Conclusion::Invalid,
         };
         return Some(counted.entry(latest_ms.unwrap_or(0.0), most));

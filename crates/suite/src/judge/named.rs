@@ -1,7 +1,7 @@
 //! The analyses that a test requires, and the minimum load that it has to sustain.
 
 use analysis::threshold::Limit;
-use report::record::{EventKind, Standing};
+use report::record::{EventKind, Standing, TestContent};
 use serde_json::Value;
 
 use super::decide::Decision;
@@ -22,7 +22,7 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
     // A search always determines a capacity, whatever else it has to name: its thresholds and grades judge
     // the levels.
     let is_asked = |name: &String| ["capacity", "scaling"].contains(&name.as_str());
-    let is_search = case.test.content == "search";
+    let is_search = case.test.content == TestContent::Search;
     let own = is_search && !case.test.judge.names.iter().any(is_asked);
     for name in names.chain(own.then_some("capacity")) {
         let (decision, text) = named(case, sheet, name);
@@ -76,9 +76,9 @@ fn named(case: &Case<'_>, sheet: &Sheet, name: &str) -> (Decision, String) {
         "detection" => detection(case),
         "mix" => super::run::mix(case),
         "failures_have_a_status" => statuses(case),
-        "efficiency" if case.test.content == "ladder" => efficiency(sheet),
+        "efficiency" if case.test.content == TestContent::Ladder => efficiency(sheet),
         // A cell's own result; the last cell shows the result over all cells.
-        "scaling" if case.test.content == "search" => capacity(sheet),
+        "scaling" if case.test.content == TestContent::Search => capacity(sheet),
         "efficiency" | "scaling" | "monotone" | "effect" => (
             decided(Standing::Reported),
             "analysed over all cells and parts".to_owned(),

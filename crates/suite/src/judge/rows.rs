@@ -1,6 +1,7 @@
 //! Throughput and resource rows: AIA-14..22, ACIS-20, ACSO-22, ACSO-35..39.
 
 use analysis::Interval;
+use report::record::TestContent;
 
 use super::Case;
 use super::decide::{CONFIDENCE, Decision};
@@ -14,7 +15,7 @@ const RULE: &str = "a row of the suite file; rates by the batch means of their s
 const LADDER_RULE: &str = "a figure of the whole ladder (ACSO-36, ACSO-37, ACSO-39)";
 
 pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
-    if case.test.content == "search" {
+    if case.test.content == TestContent::Search {
         return;
     }
     for (name, expression) in &case.test.judge.rows {

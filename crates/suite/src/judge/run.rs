@@ -2,7 +2,9 @@
 
 use analysis::least_squares;
 use analysis::threshold::Limit;
-use report::record::{Conclusion, Judgement, Outcome, RunRecord, Standing, TestRecord};
+use report::record::{
+    Conclusion, Judgement, Outcome, RunRecord, Standing, TestContent, TestRecord,
+};
 use serde_json::{Value, json};
 
 use super::Case;
@@ -72,7 +74,8 @@ fn groups(tests: &[TestRecord]) -> Vec<Vec<usize>> {
 fn over_parts(tests: &mut [TestRecord], group: &[usize], name: &str) {
     let ending = format!(".named.{name}");
     let asks = |test: &TestRecord| {
-        test.content != "ladder" && test.judgements.iter().any(|it| it.id.ends_with(&ending))
+        test.content != TestContent::Ladder
+            && test.judgements.iter().any(|it| it.id.ends_with(&ending))
     };
     let Some(last) = group
         .iter()
@@ -108,7 +111,9 @@ fn over_parts(tests: &mut [TestRecord], group: &[usize], name: &str) {
 /// throughput is the capacity of a cell only when the smallest cell is saturated (S-09).
 fn at_least_proportional(tests: &mut [TestRecord], group: &[usize]) {
     let members: Vec<&TestRecord> = group.iter().map(|place| &tests[*place]).collect();
-    let is_search = members.iter().all(|test| test.content == "search");
+    let is_search = members
+        .iter()
+        .all(|test| test.content == TestContent::Search);
     let axis = axis(&members).filter(|axis| is_search && axis.ends_with(".instances"));
     let (Some(axis), Some(last)) = (axis, group.last().copied()) else {
         return;
@@ -182,7 +187,7 @@ fn throughput(test: &TestRecord) -> Option<f64> {
         .analysis
         .get("capacity")
         .and_then(|it| it.get("passed")?.as_f64());
-    if test.content == "search" {
+    if test.content == TestContent::Search {
         return capacity;
     }
     let judged = test
@@ -435,7 +440,7 @@ pub(super) fn mix(case: &Case<'_>) -> (Decision, String) {
 
 /// ACSO-50 and ACSO-58.
 fn indicators(run: &mut RunRecord) {
-    let steady = |test: &TestRecord| test.content == "phases" && test.cell.is_empty();
+    let steady = |test: &TestRecord| test.content == TestContent::Phases && test.cell.is_empty();
     let load = run
         .tests
         .iter()

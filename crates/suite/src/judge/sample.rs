@@ -2,8 +2,8 @@
 
 use indexmap::IndexMap;
 use report::record::{
-    Check, Endpoint, Figures, Latency, Observed, Outcome, PhaseRecord, ResourceSample, Second,
-    TestRecord,
+    Check, Endpoint, Figures, Latency, LoadModel, Observed, Outcome, PhaseKind, PhaseRecord,
+    ResourceSample, Second, TestRecord,
 };
 use serde_json::json;
 
@@ -44,7 +44,7 @@ impl Sample {
 
     pub fn level(mut self, level: f64) -> Self {
         let phase = &mut self.record.phases[0];
-        let open = self.test.model == "open";
+        let open = self.test.model == LoadModel::Open;
         phase.users = (!open).then_some(level);
         phase.rate_per_s = open.then_some(level);
         self
@@ -183,7 +183,7 @@ pub(super) fn phase(name: &str, level: f64, per_s: f64, ms: f64) -> PhaseRecord 
     let requests = (per_s * SECONDS as f64).round() as u64;
     PhaseRecord {
         name: name.to_owned(),
-        kind: "steady".to_owned(),
+        kind: PhaseKind::Steady,
         begin_s: 0.0,
         end_s: SECONDS as f64,
         users: Some(level),
@@ -223,8 +223,8 @@ fn record(test: &PlannedTest) -> TestRecord {
         name: test.name.clone(),
         part: test.part.clone(),
         cell: test.cell.clone(),
-        model: test.model.to_owned(),
-        content: test.content.to_owned(),
+        model: test.model,
+        content: test.content,
         classes: test
             .classes
             .iter()

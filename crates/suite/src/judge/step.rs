@@ -2,7 +2,7 @@
 //! the judgement evaluates them on the record, with the same result.
 
 use analysis::threshold::Limit;
-use report::record::{PhaseRecord, Standing, TestRecord};
+use report::record::{LoadModel, PhaseKind, PhaseRecord, Standing, TestRecord};
 
 use super::expression::{self, Bound};
 use super::figure::Figure;
@@ -70,7 +70,7 @@ pub fn tried(
 
 /// The share of an open step's arrivals that found no free user.
 fn dropped(test: &PlannedTest, record: &TestRecord, phase: &PhaseRecord) -> f64 {
-    if test.model != "open" {
+    if test.model != LoadModel::Open {
         return 0.0;
     }
     let seconds = window::of(test, record, phase).seconds;
@@ -125,7 +125,7 @@ impl<'a> Until<'a> {
 
     /// Evaluates the next step, if its phase is over. The final step back of a ladder is not evaluated.
     pub fn step(&mut self, record: &TestRecord, phase: &PhaseRecord) -> Option<Met> {
-        let is_step = phase.kind == "steady" && !is_back(&phase.name);
+        let is_step = phase.kind == PhaseKind::Steady && !is_back(&phase.name);
         if !is_step || self.test.until.is_empty() {
             return None;
         }

@@ -5,7 +5,7 @@
 //! three-valued.
 
 use analysis::threshold::Limit;
-use report::record::Standing;
+use report::record::{Standing, TestContent};
 use serde_json::Value;
 
 use super::Case;
@@ -20,7 +20,7 @@ const RULE: &str =
 
 pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
     // The thresholds of a search decide whether a level passes; a drill is judged by itself.
-    if ["search", "drills"].contains(&case.test.content) {
+    if [TestContent::Search, TestContent::Drills].contains(&case.test.content) {
         return;
     }
     for (metric, expressions) in &case.test.judge.thresholds {

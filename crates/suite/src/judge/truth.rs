@@ -3,7 +3,7 @@
 //! The truth is the JSON of `/__admin/truth`. It judges the analysis, never the target: nothing here
 //! changes an outcome.
 
-use report::record::{FoundAndTrue, PhaseRecord, TestRecord};
+use report::record::{FoundAndTrue, PhaseKind, PhaseRecord, TestContent, TestRecord};
 use serde_json::{Value, json};
 
 /// Capacity and slopes have to be this close (G-07, issue 18).
@@ -229,7 +229,10 @@ fn leaks(record: &TestRecord, truth: &Value) -> Vec<FoundAndTrue> {
 
 /// The end of the last level that was held; the test may wait for idle users after it.
 fn held_until_s(record: &TestRecord) -> f64 {
-    let held = record.phases.iter().filter(|phase| phase.kind == "steady");
+    let held = record
+        .phases
+        .iter()
+        .filter(|phase| phase.kind == PhaseKind::Steady);
     let last = held.map(|phase| phase.end_s).reduce(f64::max);
     last.unwrap_or(record.duration_s)
 }
@@ -265,7 +268,8 @@ fn hit_ratio(record: &TestRecord, truth: &Value) -> Option<FoundAndTrue> {
 /// Throughput and mean response time at the load of the truth.
 fn at_load(record: &TestRecord, truth: &Value) -> Vec<FoundAndTrue> {
     // A truth covers one mix of users at one level.
-    let other = ["ladder", "search"].contains(&record.content.as_str()) || record.classes.len() > 1;
+    let other = [TestContent::Ladder, TestContent::Search].contains(&record.content)
+        || record.classes.len() > 1;
     let load = truth.get("load").filter(|it| !it.is_null() && !other);
     let Some(load) = load else {
         return Vec::new();
@@ -274,7 +278,7 @@ fn at_load(record: &TestRecord, truth: &Value) -> Vec<FoundAndTrue> {
     let steady = record
         .phases
         .iter()
-        .filter(|it| it.kind == "steady" && it.figures.requests > 0);
+        .filter(|it| it.kind == PhaseKind::Steady && it.figures.requests > 0);
     let level = |it: &PhaseRecord| it.users.or(it.rate_per_s).unwrap_or(0.0);
     let steady = steady.max_by(|a, b| level(a).total_cmp(&level(b)));
     let figures = steady.map_or(&record.figures, |it| &it.figures);

@@ -1,6 +1,8 @@
 //! The judged windows of a record, with their measurements.
 
-use report::record::{Endpoint, Figures, PhaseRecord, ResourceSample, Second, TestRecord};
+use report::record::{
+    Endpoint, Figures, PhaseKind, PhaseRecord, ResourceSample, Second, TestContent, TestRecord,
+};
 
 use crate::plan::{PlannedTest, whole_name};
 
@@ -44,14 +46,14 @@ pub(super) fn judged<'a>(test: &PlannedTest, record: &'a TestRecord) -> Vec<Wind
 
 /// False for a step of a ladder that was cut short, or that began after the ladder's end.
 pub(super) fn is_whole(record: &TestRecord, phase: &PhaseRecord) -> bool {
-    phase.judged || phase.kind != "steady" || record.content != "ladder"
+    phase.judged || phase.kind != PhaseKind::Steady || record.content != TestContent::Ladder
 }
 
 /// Every phase with a constant level and with requests, judged or not. For a ladder, its complete steps.
 pub(super) fn steady<'a>(test: &PlannedTest, record: &'a TestRecord) -> Vec<Window<'a>> {
     let phases = record.phases.iter();
     phases
-        .filter(|phase| phase.kind == "steady" && phase.figures.requests > 0)
+        .filter(|phase| phase.kind == PhaseKind::Steady && phase.figures.requests > 0)
         .filter(|phase| is_whole(record, phase))
         .map(|phase| of(test, record, phase))
         .collect()

@@ -4,7 +4,7 @@
 use analysis::apdex::Apdex;
 use analysis::laws;
 use analysis::steady_state::{self, Limits, Verdict};
-use report::record::{Endpoint, Latency};
+use report::record::{Endpoint, Latency, LoadModel};
 use serde_json::{Value, json};
 
 use super::Case;
@@ -18,7 +18,7 @@ pub(super) const APDEX_TARGET_MS: f64 = 500.0;
 
 pub(super) fn analyse(case: &Case<'_>, sheet: &mut Sheet) {
     let windows = window::steady(case.test, case.record);
-    if case.test.model == "closed" && !windows.is_empty() {
+    if case.test.model == LoadModel::Closed && !windows.is_empty() {
         let laws: Vec<Value> = windows.iter().filter_map(|it| law(case, it)).collect();
         if !laws.is_empty() {
             sheet

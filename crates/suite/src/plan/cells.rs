@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use report::record::TestContent;
 use serde_json::{Value, json};
 
 use super::phases::{self, PlannedPhase};
@@ -74,13 +75,13 @@ impl Scaling {
                     // scale.
                     faults::make_room(&mut planned, &self.faults(whole), self.scale.factor);
                 }
-                self.of_phases(whole, "phases", planned)
+                self.of_phases(whole, TestContent::Phases, planned)
             }
             Content::Ladder(ladder) => {
                 let planned = phases::of_ladder(ladder, whole.model, self.scale);
                 PlannedTest {
                     until: ladder.until.clone(),
-                    ..self.of_phases(whole, "ladder", planned)
+                    ..self.of_phases(whole, TestContent::Ladder, planned)
                 }
             }
             Content::Search(search) => self.search(whole, search),
@@ -88,7 +89,7 @@ impl Scaling {
             Content::Drills(drills) => PlannedTest {
                 drills: drills.to_vec(),
                 longest_s: DRILL_WITHIN.as_secs_f64() * drills.len() as f64,
-                ..self.bare(whole, "drills")
+                ..self.bare(whole, TestContent::Drills)
             },
             Content::Matrix(_) => unreachable!("a grid is split into its cells before"),
         }
@@ -129,7 +130,7 @@ impl Scaling {
     fn of_phases(
         &self,
         whole: &EffectivePart<'_>,
-        content: &'static str,
+        content: TestContent,
         phases: Vec<PlannedPhase>,
     ) -> PlannedTest {
         let end = phases.last().map_or(0.0, |phase| phase.end_s);
@@ -145,7 +146,7 @@ impl Scaling {
         let mut test = PlannedTest {
             options: options::of_samples(whole, samples),
             longest_s: SAMPLES_WITHIN.as_secs_f64(),
-            ..self.bare(whole, "samples")
+            ..self.bare(whole, TestContent::Samples)
         };
         if let Some(hold) = samples.hold {
             let hold_s = self.scale.any(hold.get()).as_secs_f64();
@@ -172,17 +173,17 @@ impl Scaling {
                 most_steps: steps as u32,
             }),
             longest_s: steps * (each + rest + graceful_stop(whole).as_secs_f64()),
-            ..self.bare(whole, "search")
+            ..self.bare(whole, TestContent::Search)
         }
     }
 
-    fn bare(&self, whole: &EffectivePart<'_>, content: &'static str) -> PlannedTest {
+    fn bare(&self, whole: &EffectivePart<'_>, content: TestContent) -> PlannedTest {
         let simulated = whole.file.system.is_some();
         PlannedTest {
             name: whole.name.to_owned(),
             part: whole.part.map(str::to_owned),
             cell: IndexMap::new(),
-            model: whole.model.name(),
+            model: whole.model.into(),
             content,
             classes: classes_of(whole),
             phases: Vec::new(),
@@ -219,9 +220,9 @@ impl Scaling {
                     .map_or(f64::INFINITY, |rate| rate / self.scale.factor);
                 let total = self.whole(each.get(), level, rate);
                 let planned = phases::of_run_time(level, rate, total, whole.model);
-                self.of_phases(whole, "phases", planned)
+                self.of_phases(whole, TestContent::Phases, planned)
             }
-            (None, None) => self.bare(whole, "phases"),
+            (None, None) => self.bare(whole, TestContent::Phases),
         };
         for (name, value) in cell.env {
             test.cell.insert(name.clone(), json!(value));

@@ -31,6 +31,7 @@ pub use step::step;
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use report::record::{LoadModel, TestContent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -57,9 +58,8 @@ pub struct PlannedTest {
     /// The values of a grid's cell.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub cell: IndexMap<String, Value>,
-    pub model: &'static str,
-    /// `phases`, `ladder`, `search`, `samples` or `drills`.
-    pub content: &'static str,
+    pub model: LoadModel,
+    pub content: TestContent,
     pub classes: Vec<PlannedClass>,
     pub phases: Vec<PlannedPhase>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -237,7 +237,7 @@ fn longest_wait(whole: &EffectivePart<'_>) -> Duration {
 impl PlannedTest {
     /// The number of users of a test of samples; 0 for other tests.
     pub fn sampling_users(&self) -> u64 {
-        if self.content != "samples" {
+        if self.content != TestContent::Samples {
             return 0;
         }
         let scenarios = self.options["scenarios"].as_object().into_iter().flatten();

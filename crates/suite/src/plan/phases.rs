@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use report::record::PhaseKind;
 use serde::{Deserialize, Serialize};
 
 use super::scale::{SHORTEST, Scale};
@@ -31,6 +32,18 @@ pub enum Kind {
     Steady,
     RampDown,
     Rest,
+}
+
+impl From<Kind> for PhaseKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::WarmUp => Self::WarmUp,
+            Kind::Ramp => Self::Ramp,
+            Kind::Steady => Self::Steady,
+            Kind::RampDown => Self::RampDown,
+            Kind::Rest => Self::Rest,
+        }
+    }
 }
 
 impl PlannedPhase {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use report::record::{LoadModel, TestContent};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -11,8 +12,14 @@ use serde_json::Value;
 use super::{PlannedBefore, PlannedClass, PlannedFault, PlannedPhase, PlannedSearch, PlannedTest};
 use crate::file::{Judge, Span};
 
-const MODELS: [&str; 2] = ["open", "closed"];
-const CONTENTS: [&str; 5] = ["phases", "ladder", "search", "samples", "drills"];
+const MODELS: [LoadModel; 2] = [LoadModel::Open, LoadModel::Closed];
+const CONTENTS: [TestContent; 5] = [
+    TestContent::Phases,
+    TestContent::Ladder,
+    TestContent::Search,
+    TestContent::Samples,
+    TestContent::Drills,
+];
 const SEARCHED: [&str; 2] = ["users", "rate_per_s"];
 
 #[derive(Deserialize)]
@@ -60,8 +67,8 @@ impl<'de> Deserialize<'de> for PlannedTest {
             name: written.name,
             part: written.part,
             cell: written.cell,
-            model: known(&MODELS, &written.model)?,
-            content: known(&CONTENTS, &written.content)?,
+            model: known(&MODELS, LoadModel::name, &written.model)?,
+            content: known(&CONTENTS, TestContent::name, &written.content)?,
             classes: written.classes,
             phases: written.phases,
             search: written.search.map(search).transpose()?,
@@ -80,7 +87,7 @@ impl<'de> Deserialize<'de> for PlannedTest {
 
 fn search<E: Error>(written: WrittenSearch) -> Result<PlannedSearch, E> {
     Ok(PlannedSearch {
-        of: known(&SEARCHED, &written.of)?,
+        of: known(&SEARCHED, |name| name, &written.of)?,
         from: written.from,
         until: written.until,
         precision: written.precision,
@@ -105,11 +112,16 @@ fn judge<E: Error>(mut written: Value) -> Result<Judge, E> {
     })
 }
 
-fn known<E: Error>(names: &[&'static str], written: &str) -> Result<&'static str, E> {
-    let found = names.iter().find(|name| **name == written);
-    found
-        .copied()
-        .ok_or_else(|| E::custom(format!("`{written}` is not one of {}", names.join(", "))))
+fn known<T: Copy, E: Error>(
+    values: &[T],
+    name: fn(T) -> &'static str,
+    written: &str,
+) -> Result<T, E> {
+    let found = values.iter().find(|value| name(**value) == written);
+    found.copied().ok_or_else(|| {
+        let names: Vec<&str> = values.iter().map(|value| name(*value)).collect();
+        E::custom(format!("`{written}` is not one of {}", names.join(", ")))
+    })
 }
 
 #[cfg(test)]

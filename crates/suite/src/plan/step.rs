@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use report::record::LoadModel;
 use serde_json::Value;
 
 use super::phases::{self, PlannedPhase};
@@ -64,7 +65,7 @@ pub(super) fn options_of(file: &SuiteFile, test: &PlannedTest, phases: &[Planned
 
 fn model(test: &PlannedTest) -> Model {
     match test.model {
-        "open" => Model::Open,
+        LoadModel::Open => Model::Open,
         _ => Model::Closed,
     }
 }

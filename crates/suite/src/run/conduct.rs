@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 use load_engine::Exit;
-use report::record::{Event, EventKind, TestRecord};
+use report::record::{Event, EventKind, LoadModel, TestContent, TestRecord};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -212,8 +212,8 @@ fn drive(
     analysis: &mut IndexMap<String, Value>,
 ) -> Vec<Drilled> {
     match (stage.test.content, &stage.test.search) {
-        ("ladder", _) => ladder::climb(stage, driving),
-        ("drills", _) => return drills::carry_out(stage, driving),
+        (TestContent::Ladder, _) => ladder::climb(stage, driving),
+        (TestContent::Drills, _) => return drills::carry_out(stage, driving),
         (_, Some(planned)) => {
             let found = search::find(stage, planned, driving);
             analysis.insert("search".to_owned(), found);
@@ -365,11 +365,12 @@ fn truth(job: &Job<'_>, test: &PlannedTest, rate_per_s: Option<f64>) -> Option<V
         .classes
         .first()
         .map_or(0.0, |class| 500.0 * (class.wait_s[0] + class.wait_s[1]));
-    let several = rate_per_s.filter(|_| test.classes.len() > 1 && test.content == "phases");
+    let several =
+        rate_per_s.filter(|_| test.classes.len() > 1 && test.content == TestContent::Phases);
     let load = match test.model {
         _ if several.is_some() => format!("rate_per_s={}", several.unwrap_or_default()),
-        "closed" if highest >= 1.0 => format!("users={highest:.0}&think_ms={think_ms}"),
-        "open" if highest > 0.0 => format!("rate_per_s={highest}"),
+        LoadModel::Closed if highest >= 1.0 => format!("users={highest:.0}&think_ms={think_ms}"),
+        LoadModel::Open if highest > 0.0 => format!("rate_per_s={highest}"),
         _ => String::new(),
     };
     stage::truth(job, test, &load)

@@ -1,8 +1,8 @@
 //! Builds the record of a test from its measurements.
 
 use report::record::{
-    Check, Conclusion, Endpoint, Event, EventKind, LedgerEntry, Observed, Outcome, PhaseRecord,
-    TestRecord,
+    Check, Conclusion, Endpoint, Event, EventKind, LedgerEntry, LoadModel, Observed, Outcome,
+    PhaseKind, PhaseRecord, TestContent, TestRecord,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::measure::{Store, Window, endpoints, executed, figures, probes, seconds};
 use super::resources::Watched;
 use super::stage::Driving;
-use crate::plan::{Kind, PlannedPhase, PlannedTest};
+use crate::plan::{PlannedPhase, PlannedTest};
 
 /// A step of a ladder with a smaller share of its planned length is not judged.
 const WHOLE: f64 = 0.9;
@@ -55,7 +55,7 @@ pub fn record(test: &PlannedTest, store: &Store, gathered: &Gathered) -> TestRec
     let length = (gathered.ended - began).max(store.last_s()).max(0.0);
     let periods = executed(store, length);
     let mut phases = phases(store, &driving.phases, length);
-    if test.content == "ladder" {
+    if test.content == TestContent::Ladder {
         leave_out_cut(&mut phases, &driving.phases);
     }
     let observed = observed(gathered, began);
@@ -70,8 +70,8 @@ pub fn record(test: &PlannedTest, store: &Store, gathered: &Gathered) -> TestRec
         name: test.name.clone(),
         part: test.part.clone(),
         cell: test.cell.clone(),
-        model: model(test, store).to_owned(),
-        content: test.content.to_owned(),
+        model: model(test, store),
+        content: test.content,
         classes: test
             .classes
             .iter()
@@ -102,10 +102,10 @@ pub fn record(test: &PlannedTest, store: &Store, gathered: &Gathered) -> TestRec
 }
 
 /// Arrivals are dropped only in open scenarios, which a script with its own options may have.
-fn model(test: &PlannedTest, store: &Store) -> &'static str {
+fn model(test: &PlannedTest, store: &Store) -> LoadModel {
     match test.content {
-        "samples" => "samples",
-        _ if store.has_dropped() => "open",
+        TestContent::Samples => LoadModel::Samples,
+        _ if store.has_dropped() => LoadModel::Open,
         _ => test.model,
     }
 }
@@ -117,7 +117,7 @@ fn phases(store: &Store, planned: &[PlannedPhase], length: f64) -> Vec<PhaseReco
         let span = store.requests_s().unwrap_or([0.0, length]);
         return vec![PhaseRecord {
             name: "whole".to_owned(),
-            kind: "steady".to_owned(),
+            kind: PhaseKind::Steady,
             begin_s: span[0],
             end_s: span[1],
             users: None,
@@ -136,7 +136,7 @@ fn phases(store: &Store, planned: &[PlannedPhase], length: f64) -> Vec<PhaseReco
             let endpoints: Vec<Endpoint> = endpoints(store, Window::Phase(place), &[span]);
             PhaseRecord {
                 name: planned.name.clone(),
-                kind: kind(planned.kind).to_owned(),
+                kind: planned.kind.into(),
                 begin_s: span[0],
                 end_s: span[1],
                 users: planned.users,
@@ -156,16 +156,6 @@ fn leave_out_cut(phases: &mut [PhaseRecord], planned: &[PlannedPhase]) {
         let of_plan = planned.iter().rfind(|planned| planned.name == phase.name);
         let length = of_plan.map_or(0.0, |planned| planned.length().as_secs_f64());
         phase.judged = phase.end_s - phase.begin_s >= WHOLE * length;
-    }
-}
-
-const fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::WarmUp => "warm_up",
-        Kind::Ramp => "ramp",
-        Kind::Steady => "steady",
-        Kind::RampDown => "ramp_down",
-        Kind::Rest => "rest",
     }
 }
 
@@ -216,7 +206,7 @@ fn ledger(test: &PlannedTest, driving: &Driving) -> Vec<LedgerEntry> {
         .collect();
     entries.extend(driving.failed.iter().cloned().map(invalid));
     let (all, failed) = (driving.completed_iterations, driving.failed_iterations);
-    if all == 0 && test.content != "drills" {
+    if all == 0 && test.content != TestContent::Drills {
         entries.push(entry(
             "iterations",
             Conclusion::Invalid,
@@ -254,6 +244,7 @@ fn checks(store: &Store) -> Vec<Check> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Kind;
 
     /// S-20: interrupted iterations are counted separately.
     #[test]
@@ -300,7 +291,7 @@ mod tests {
         ];
         let phase = |name: &str, begin_s: f64, end_s: f64| PhaseRecord {
             name: name.to_owned(),
-            kind: "steady".to_owned(),
+            kind: PhaseKind::Steady,
             begin_s,
             end_s,
             users: Some(1.0),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use load_driver::{Driven, Interruption, RunHandle};
 use load_engine::{Exchanges, Exit};
-use report::record::{Event, EventKind};
+use report::record::{Event, EventKind, LoadModel, TestContent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -95,11 +95,11 @@ impl<'a> Stage<'a> {
     ) -> Result<Self, StageError> {
         let script = match &job.settings.script {
             Some(script) => script.clone(),
-            None if test.content == "drills" => PathBuf::new(),
+            None if test.content == TestContent::Drills => PathBuf::new(),
             None => script_of(job, test)?,
         };
         // k6's totals are not meaningful for several legs or a ladder.
-        let has_totals = ["phases", "samples"].contains(&test.content);
+        let has_totals = [TestContent::Phases, TestContent::Samples].contains(&test.content);
         let summary_to = job
             .settings
             .summary_to
@@ -126,7 +126,7 @@ impl<'a> Stage<'a> {
                 stderr: job.settings.stderr.clone(),
                 outputs: job.settings.outputs.clone(),
                 tags: tags(job, test, run_folder),
-                is_open: test.model == "open",
+                is_open: test.model == LoadModel::Open,
                 longest_s: test.longest_s,
                 questions: questions(test, job.file.alerts.latency_of.as_ref()),
                 local_ips: local_ips(job, test),
@@ -183,7 +183,7 @@ impl<'a> Stage<'a> {
             seen: seen.clone(),
         };
         let mut leg = leg.clone();
-        if self.test.model == "open" {
+        if self.test.model == LoadModel::Open {
             allocate(&mut leg.options, |rate_per_s| {
                 let truth = truth(self.job, self.test, &format!("rate_per_s={rate_per_s}"))?;
                 let response_ms = truth.pointer("/load/response_ms/value")?.as_f64()?;
@@ -322,7 +322,7 @@ fn has_journals(job: &Job<'_>, test: &PlannedTest) -> bool {
         .target
         .drilled()
         .is_some_and(|it| !it.detectors.is_empty());
-    job.target.admin().is_some() || (has_detectors && test.content != "drills")
+    job.target.admin().is_some() || (has_detectors && test.content != TestContent::Drills)
 }
 
 /// Addresses for permanent connections, if the ports of one are not enough; addresses set by the user take

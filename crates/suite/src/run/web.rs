@@ -8,7 +8,7 @@ use live_page::locust::{Control, Swarm};
 use live_page::{LiveRun, Phase, Stage, Task, UserClass};
 use load_driver::RunHandle;
 use report::page::live::Controls;
-use report::record::EventKind;
+use report::record::{EventKind, LoadModel, TestContent};
 use tokio_util::sync::CancellationToken;
 
 use crate::plan::{Plan, PlannedClass, PlannedPhase, PlannedTest, share};
@@ -49,7 +49,11 @@ impl Web {
             start.cancel();
         }
         let takes_users = match plan.tests.as_slice() {
-            [test] => test.model == "closed" && test.content == "phases" && test.search.is_none(),
+            [test] => {
+                test.model == LoadModel::Closed
+                    && test.content == TestContent::Phases
+                    && test.search.is_none()
+            }
             _ => false,
         };
         Self {
@@ -244,7 +248,11 @@ mod tests {
         let closed = closed
             .tests
             .iter()
-            .find(|test| test.model == "closed" && test.content == "phases" && test.part.is_none())
+            .find(|test| {
+                test.model == LoadModel::Closed
+                    && test.content == TestContent::Phases
+                    && test.part.is_none()
+            })
             .expect("acso has one");
         let web = web(&[closed.name.as_str()], true);
         let users = |users| Swarm {

@@ -1,5 +1,6 @@
 //! Users, spawn rate and length of each test, and the performance targets of the orchestrator.
 
+use report::record::LoadModel;
 use suite::file::Overrides;
 use suite::plan::{Kind, PlannedPhase, PlannedTest};
 
@@ -45,7 +46,7 @@ fn of_test(test: &PlannedTest, arguments: &Arguments, planned: &Planned) -> Vec<
         .fold(0.0, f64::max);
     let length = test.phases.last().map_or(0.0, |phase| phase.end_s);
     let label = test.label();
-    let what = if test.model == "open" {
+    let what = if test.model == LoadModel::Open {
         "rate_per_s"
     } else {
         "users"
@@ -72,7 +73,7 @@ fn of_test(test: &PlannedTest, arguments: &Arguments, planned: &Planned) -> Vec<
         .phases
         .iter()
         .find(|phase| phase.kind == Kind::Ramp && phase.end_s > phase.begin_s);
-    if let Some(ramp) = ramp.filter(|_| test.model == "closed") {
+    if let Some(ramp) = ramp.filter(|_| test.model == LoadModel::Closed) {
         let rate = ramp.level() / (ramp.end_s - ramp.begin_s);
         settings.push(Setting::new(
             format!("{label}: spawn_rate"),

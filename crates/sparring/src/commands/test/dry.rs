@@ -1,5 +1,6 @@
 //! `--dry`: a plan as a table.
 
+use report::record::LoadModel;
 use suite::plan::{Plan, PlannedTest, lint};
 use suite::preflight::files_of;
 
@@ -86,7 +87,7 @@ fn print_test(test: &PlannedTest) {
 fn peak(test: &PlannedTest, class: &str) -> Option<u64> {
     let stages = test.options["scenarios"][class]["stages"].as_array()?;
     let targets = stages.iter().filter_map(|stage| stage["target"].as_u64());
-    targets.max().filter(|_| test.model == "closed")
+    targets.max().filter(|_| test.model == LoadModel::Closed)
 }
 
 /// `12.5s`, `10m`, `1h10m`.

@@ -7,7 +7,7 @@ mod level;
 mod performance;
 mod scalability;
 
-use report::record::{Finding, Severity};
+use report::record::{Finding, LoadModel, Severity};
 use serde_json::{Value, json};
 
 use super::figure::Figure;
@@ -110,7 +110,7 @@ impl<'a> Facts<'a> {
     /// time, or the arrival rate. `None` if users do not wait, because the target then determines the rate.
     fn wanted_per_s(&self) -> Option<f64> {
         let level = self.peak.level?;
-        if self.case.test.model == "open" {
+        if self.case.test.model == LoadModel::Open {
             return Some(level);
         }
         let think_s = super::workload::think_s(self.case, &self.peak)?;

@@ -1,7 +1,7 @@
 //! Each kind of requirement of a suite file, on both sides of its bounds.
 
 use analysis::threshold::Limit;
-use report::record::{Event, EventKind, Second, Standing, ThresholdSeries};
+use report::record::{Event, EventKind, LoadModel, Second, Standing, ThresholdSeries};
 
 use super::super::expression::Bound;
 use super::super::figure::Figure;
@@ -93,7 +93,7 @@ fn rows_are_judged_on_both_sides() {
 fn an_open_rate_that_was_asked_for_is_held_but_for_its_edges() {
     let bound = Bound::Limit(Limit::at_least(1000.0));
     let mut sample = Sample::of("aiaas", "throughput").rate(999.95).level(1000.0);
-    sample.record.model = "open".to_owned();
+    sample.record.model = LoadModel::Open;
     let standing = |figure: Figure, sample: &Sample| {
         let windows = window::judged(&sample.test, &sample.record);
         figure.decide(&windows[0], bound).standing

@@ -1,5 +1,6 @@
 //! The phases of a test in Locust's form.
 
+use report::record::{LoadModel, TestContent};
 use serde::Serialize;
 
 use crate::plan::PlannedTest;
@@ -18,10 +19,10 @@ pub struct Step {
 /// The phases of a closed test; the error names what Locust cannot express.
 pub fn of(test: &PlannedTest) -> Result<Vec<Step>, &'static str> {
     match (test.model, test.content) {
-        ("open", _) => return Err("arrivals at a rate"),
-        (_, "search") => return Err("levels that are known only while it runs"),
-        (_, "samples") => return Err("a number of iterations"),
-        (_, "drills") => return Err("faults of mock detectors"),
+        (LoadModel::Open, _) => return Err("arrivals at a rate"),
+        (_, TestContent::Search) => return Err("levels that are known only while it runs"),
+        (_, TestContent::Samples) => return Err("a number of iterations"),
+        (_, TestContent::Drills) => return Err("faults of mock detectors"),
         _ if test.phases.is_empty() => return Err("no phases"),
         _ => {}
     }

@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use report::RunRecord;
-use report::record::{Conclusion, Event, EventKind, LedgerEntry, ResourceSample, TestRecord};
+use report::record::{
+    Conclusion, Event, EventKind, LedgerEntry, ResourceSample, TestContent, TestRecord,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -133,7 +135,7 @@ impl Command {
 pub fn keeps_journal(test: &PlannedTest) -> bool {
     let length = test.phases.last().map_or(0.0, |phase| phase.end_s);
     let is_soak = test.name == "soak" || test.judge.names.iter().any(|name| name == "leak");
-    test.content == "phases" && test.faults.is_empty() && (is_soak || length >= LONG_S)
+    test.content == TestContent::Phases && test.faults.is_empty() && (is_soak || length >= LONG_S)
 }
 
 /// The observations of a test before it was interrupted, and the times of its interruptions.
