@@ -31,6 +31,24 @@ pub struct Driven {
     pub dropped_samples: u64,
 }
 
+impl Driven {
+    /// The result of a run that never began.
+    pub(crate) fn refused(exit: Exit) -> Self {
+        Self {
+            exit,
+            summary_data: Value::Null,
+            invalid_because: Vec::new(),
+            completed_iterations: 0,
+            failed_iterations: 0,
+            cut_iterations: 0,
+            without_samples: Vec::new(),
+            trends: Vec::new(),
+            health: HealthReport::default(),
+            dropped_samples: 0,
+        }
+    }
+}
+
 /// A trend of the run.
 #[derive(Debug, Clone)]
 pub struct Trend {

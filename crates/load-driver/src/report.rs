@@ -18,6 +18,7 @@ use crate::args::{Args, HealthMode, SummaryMode};
 use crate::failure::Failure;
 use crate::invocation::Invocation;
 use crate::logging;
+use crate::summary_layout;
 use crate::surroundings::Surroundings;
 
 /// Logs why a run could not begin.
@@ -90,7 +91,9 @@ pub fn summary(
         SummaryFiles::Default => {
             let full = args.report.summary_mode == Some(SummaryMode::Full);
             let mode = if full { Mode::Full } else { Mode::Compact };
-            around.stdout.print(to_text(summary, mode));
+            around
+                .stdout
+                .print(to_text(summary, mode, &summary_layout::LAYOUT));
         }
     }
     if let (Some(path), Some(data)) = (&args.report.summary_export, export) {

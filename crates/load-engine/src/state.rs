@@ -147,7 +147,7 @@ impl RunState {
         }
     }
 
-    /// The same run, with `http_req_intended_duration` if requested.
+    /// The same run, which measures durations from the planned time of sending if requested.
     #[must_use]
     pub fn measuring_intended(self, measures_intended: bool) -> Self {
         Self {
@@ -156,7 +156,7 @@ impl RunState {
         }
     }
 
-    /// The same run, with `http_req_content_bytes` if requested.
+    /// The same run, which measures the sizes of decoded bodies if requested.
     #[must_use]
     pub fn measuring_content(self, measures_content: bool) -> Self {
         Self {

@@ -17,7 +17,7 @@ use load_metrics::{
 pub use data::{Terminal, path_id, to_data};
 pub use export::to_export;
 pub use machine::{SummaryMetadata, to_machine};
-pub use text::{Mode, to_text};
+pub use text::{Layout, Mode, Section, to_text};
 
 use crate::results::{CheckResult, ThresholdResult};
 use crate::thresholds::Thresholds;
@@ -46,7 +46,7 @@ pub struct Summary {
 /// A metric with its values.
 #[derive(Debug, Clone)]
 pub struct MetricView {
-    /// `http_reqs` or `http_reqs{status:200}`.
+    /// `iterations` or `iterations{scenario:a}`.
     pub name: String,
     /// For a sub-metric: its parent and the text between the braces.
     pub filter: Option<(String, String)>,

@@ -18,31 +18,31 @@ pub enum Mode {
 }
 
 const HIDDEN: [&str; 2] = ["checks", "group_duration"];
-const HIDDEN_IN_COMPACT: [&str; 6] = [
-    "http_req_blocked",
-    "http_req_connecting",
-    "http_req_receiving",
-    "http_req_sending",
-    "http_req_tls_handshaking",
-    "http_req_waiting",
-];
-/// Sections and the prefixes of their metrics; other metrics are custom.
-const SECTIONS: [(&str, &[&str]); 7] = [
-    ("HTTP", &["http_req"]),
-    ("EXECUTION", &["vus", "iteration", "dropped_iterations"]),
-    ("NETWORK", &["data_sent", "data_received"]),
-    ("BROWSER", &["browser_http_req", "browser_data"]),
-    ("WEB_VITALS", &["browser_web_vital"]),
-    ("GRPC", &["grpc_"]),
-    ("WEBSOCKET", &["ws_"]),
-];
+
+/// The arrangement of the metrics. The caller knows what its program measures.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
+    /// In the order of the page; metrics of no section are custom.
+    pub sections: &'static [Section],
+    /// The prefixes of metrics that only the full page shows.
+    pub only_in_full: &'static [&'static str],
+}
+
+/// A titled section of metrics.
+#[derive(Debug, Clone, Copy)]
+pub struct Section {
+    pub title: &'static str,
+    /// The prefixes of its metrics.
+    pub prefixes: &'static [&'static str],
+}
 
 /// The text, ready to be printed.
-pub fn to_text(summary: &Summary, mode: Mode) -> String {
+pub fn to_text(summary: &Summary, mode: Mode, layout: &Layout) -> String {
     let mut page = Page {
         out: String::new(),
         unit: &summary.time_unit,
         mode,
+        layout,
     };
     page.thresholds(summary);
     let _ = writeln!(page.out, "\n\n  █ TOTAL RESULTS \n");
@@ -75,6 +75,7 @@ struct Page<'a> {
     out: String,
     unit: &'a str,
     mode: Mode,
+    layout: &'a Layout,
 }
 
 /// A line of the metrics table: name, first value, further values.
@@ -212,12 +213,13 @@ impl Page<'_> {
         let rows: Vec<Row> = shown.iter().map(|metric| self.row(metric)).collect();
         let widths = Widths::of(&rows);
         let pad = " ".repeat(indent);
-        let custom = [("CUSTOM", None)].into_iter();
-        let named = SECTIONS
-            .iter()
-            .map(|(title, prefixes)| (*title, Some(*prefixes)));
-        for (title, prefixes) in custom.chain(named) {
-            let inside = |metric: &MetricView| section(parent_name(metric)) == prefixes;
+        let sections = self.layout.sections.iter().map(Some);
+        for section in [None].into_iter().chain(sections) {
+            let title = section.map_or("CUSTOM", |section| section.title);
+            let inside = |metric: &MetricView| {
+                let of = self.layout.section(parent_name(metric));
+                of.map(|of| of.title) == section.map(|section| section.title)
+            };
             let lines = shown.iter().zip(&rows).filter(|(metric, _)| inside(metric));
             let lines: Vec<String> = lines.map(|(_, row)| widths.line(row)).collect();
             if lines.is_empty() {
@@ -246,7 +248,7 @@ impl Page<'_> {
         let name = parent_name(metric);
         let hidden = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
         let compact = self.mode == Mode::Compact;
-        !hidden(&HIDDEN) && (!compact || !hidden(&HIDDEN_IN_COMPACT))
+        !hidden(&HIDDEN) && (!compact || !hidden(self.layout.only_in_full))
     }
 
     fn row(&self, metric: &MetricView) -> Row {
@@ -383,11 +385,15 @@ fn parent_name(metric: &MetricView) -> &str {
         .map_or(metric.name.as_str(), |(parent, _)| parent.as_str())
 }
 
-fn section(name: &str) -> Option<&'static [&'static str]> {
-    let fits = |(_, prefixes): &&(&str, &'static [&'static str])| {
-        prefixes.iter().any(|prefix| name.starts_with(prefix))
-    };
-    SECTIONS.iter().find(fits).map(|(_, prefixes)| *prefixes)
+impl Layout {
+    /// The section of a metric; `None` for a custom metric.
+    fn section(&self, name: &str) -> Option<&Section> {
+        let fits = |section: &&Section| {
+            let mut prefixes = section.prefixes.iter();
+            prefixes.any(|prefix| name.starts_with(prefix))
+        };
+        self.sections.iter().find(fits)
+    }
 }
 
 fn last_name(part: &PartView) -> &str {
