@@ -103,12 +103,14 @@ fn check_file(root: &Path, file: &Path) -> Vec<String> {
     found
 }
 
-/// Lines before the file's test module.
+/// Lines before the file's test module. The declaration of another file is a line like any other.
 pub(super) fn shipped_lines(text: &str) -> usize {
     let lines: Vec<&str> = text.lines().collect();
     lines
         .windows(2)
-        .position(|pair| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod "))
+        .position(|pair| {
+            pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod ") && pair[1].ends_with('{')
+        })
         .unwrap_or(lines.len())
 }
 
@@ -120,5 +122,6 @@ mod tests {
     fn lines_of_the_test_module_do_not_count() {
         assert_eq!(shipped_lines("a\nb\n#[cfg(test)]\nmod tests {\n}\n"), 2);
         assert_eq!(shipped_lines("a\n#[cfg(test)]\nfn x() {}\n"), 3);
+        assert_eq!(shipped_lines("a\n#[cfg(test)]\nmod b;\nc\n"), 4);
     }
 }
