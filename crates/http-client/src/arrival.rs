@@ -1,7 +1,6 @@
 //! The time at which bytes arrived at this machine: data that a busy thread reads late was not sent late.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,6 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+
+use super::failure::Ends;
 
 #[cfg(target_os = "linux")]
 mod kernel;
@@ -103,8 +104,11 @@ impl Stamped {
     }
 
     /// The local address and the peer's.
-    pub(crate) fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
-        Some((self.tcp.local_addr().ok()?, self.tcp.peer_addr().ok()?))
+    pub(crate) fn ends(&self) -> Option<Ends> {
+        Some(Ends {
+            local: self.tcp.local_addr().ok()?,
+            remote: self.tcp.peer_addr().ok()?,
+        })
     }
 
     /// The arrival of the bytes that were read last.

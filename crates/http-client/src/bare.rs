@@ -1,7 +1,6 @@
 //! A bare connection, for protocols that this crate does not implement.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -10,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::client::Client;
 use super::config::TlsConfig;
 use super::connection::{self, Stream};
-use super::failure::Failure;
+use super::failure::{Ends, Failure};
 use super::tls::{self, Offer};
 
 /// The address to connect to, and the protocols.
@@ -86,7 +85,7 @@ pub async fn open(client: &Client, target: &Target) -> Result<Bare, BareError> {
 
 impl Bare {
     /// Our address and the server's, if they are known.
-    pub fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+    pub fn ends(&self) -> Option<Ends> {
         self.0.counted().tcp.ends()
     }
 }

@@ -394,7 +394,7 @@ fn push_header(head: &mut Vec<u8>, name: &str, value: &str) {
 fn is_closed(outcome: &Result<Reply, Failure>) -> bool {
     outcome
         .as_ref()
-        .is_err_and(|failure| matches!(failure.code, 1220 | 1201) || failure.message == "EOF")
+        .is_err_and(|failure| matches!(failure.code, 1220 | 1201) || failure.is_eof())
 }
 
 /// The progress of a request; survives the time-out that ends it.

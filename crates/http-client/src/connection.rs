@@ -15,7 +15,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::arrival::Arrival;
 use super::counted::{Counted, Traffic};
-use super::failure::Failure;
+use super::failure::{Ends, Failure};
 use super::network::Network;
 use super::origin::Origin;
 use super::proxy::Proxy;
@@ -166,7 +166,7 @@ impl Stream {
     }
 
     /// The local address and the peer's, as long as there is a connection.
-    pub(crate) fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+    pub(crate) fn ends(&self) -> Option<Ends> {
         self.counted().tcp.ends()
     }
 

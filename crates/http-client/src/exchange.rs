@@ -126,9 +126,6 @@ pub(crate) async fn exchange(
     Ok((reply, can_reuse && matches!(sent, Sent::Whole)))
 }
 
-/// The error of a connection that ended before a response.
-const EOF: &str = "EOF";
-
 /// The progress of sending a request.
 enum Sent {
     Whole,
@@ -171,7 +168,7 @@ fn poll_send(
         }
         let piece = ready!(poll_piece(stream, cx, incoming));
         piece.map_err(|failure| match incoming.receiver.has_begun() {
-            false if failure.message == EOF => Failure::closed("write", stream.ends()),
+            false if failure.is_eof() => Failure::closed("write", stream.ends()),
             _ => failure,
         })?;
     }
@@ -354,7 +351,7 @@ impl Receiver {
                 Ok(())
             }
             Some(_) => Err(Failure::new(1000, "unexpected EOF")),
-            None if self.early.is_empty() => Err(Failure::new(1000, EOF)),
+            None if self.early.is_empty() => Err(Failure::eof()),
             // The last line counts as one, though its end is missing.
             None => {
                 let mut whole = std::mem::take(&mut self.early);

@@ -1,5 +1,6 @@
 //! Reasons why a request has no response, with k6's error codes and messages.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
@@ -12,6 +13,28 @@ pub enum OwnLimit {
     Ports,
 }
 
+/// The reason of a failure, as far as the client acts on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The peer ended the connection where more was expected.
+    Eof,
+    OwnLimit(OwnLimit),
+    Other,
+}
+
+/// The addresses of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    pub local: SocketAddr,
+    pub remote: SocketAddr,
+}
+
+impl fmt::Display for Ends {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}->{}", self.local, self.remote)
+    }
+}
+
 /// A failed request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -21,12 +44,11 @@ pub struct Failure {
     pub message: String,
     /// The text of the log line after method and URL.
     pub detail: String,
+    pub(crate) cause: Cause,
 }
 
 /// Go's log text for time-outs.
 const TIMEOUT: &str = "request timeout";
-/// The prefix of an OS error number for which k6 has no message.
-const DIAL_ERRNO: &str = "dial: unknown errno ";
 
 impl Failure {
     /// The code of a failure that always throws an exception instead of returning a failed response.
@@ -39,7 +61,21 @@ impl Failure {
             code,
             detail: message.clone(),
             message,
+            cause: Cause::Other,
         }
+    }
+
+    /// The peer ended the connection where more was expected.
+    pub(crate) fn eof() -> Self {
+        Self {
+            cause: Cause::Eof,
+            ..Self::new(1000, "EOF")
+        }
+    }
+
+    /// Whether this is [`Failure::eof`].
+    pub(crate) fn is_eof(&self) -> bool {
+        self.cause == Cause::Eof
     }
 
     /// The whole request took too long.
@@ -50,16 +86,14 @@ impl Failure {
     /// The name has no address.
     pub fn no_such_host(host: &str) -> Self {
         Self {
-            code: 1101,
-            message: "lookup: no such host".to_owned(),
             detail: format!("lookup {host}: no such host"),
+            ..Self::new(1101, "lookup: no such host")
         }
     }
 
     /// The name could not be looked up: it has no address, or the resolver failed.
     pub fn lookup(host: &str, error: &io::Error) -> Self {
-        // The text of EAI_AGAIN, since its number is not available.
-        if error.to_string().contains("Temporary failure") {
+        if is_temporary(error) {
             return Self::new(1100, format!("lookup {host}: server misbehaving"));
         }
         Self::no_such_host(host)
@@ -76,33 +110,38 @@ impl Failure {
             _ => match error.raw_os_error() {
                 Some(errno) => (
                     1213,
-                    format!("{DIAL_ERRNO}{errno} error with msg `{}`", plain(error)),
+                    format!(
+                        "dial: unknown errno {errno} error with msg `{}`",
+                        plain(error)
+                    ),
                 ),
                 None => (1210, format!("dial: {error}")),
             },
+        };
+        let limit = match error.raw_os_error() {
+            Some(libc::EMFILE | libc::ENFILE) => Some(OwnLimit::Descriptors),
+            Some(libc::EADDRNOTAVAIL) => Some(OwnLimit::Ports),
+            _ => None,
         };
         Self {
             code,
             message,
             detail: format!("dial tcp {address}: connect: {}", plain(error)),
+            cause: limit.map_or(Cause::Other, Cause::OwnLimit),
         }
     }
 
     /// The limit of this machine that prevented the connection, if there was one.
     pub(crate) fn own_limit(&self) -> Option<OwnLimit> {
-        let (errno, _) = self.message.strip_prefix(DIAL_ERRNO)?.split_once(' ')?;
-        match errno.parse().ok()? {
-            libc::EMFILE | libc::ENFILE => Some(OwnLimit::Descriptors),
-            libc::EADDRNOTAVAIL => Some(OwnLimit::Ports),
-            _ => None,
+        match self.cause {
+            Cause::OwnLimit(limit) => Some(limit),
+            Cause::Eof | Cause::Other => None,
         }
     }
 
     /// The local end of the connection was closed because the server had closed its end.
-    pub fn closed(operation: &str, ends: Option<(SocketAddr, SocketAddr)>) -> Self {
-        let ends = ends.map_or(String::new(), |(local, remote)| {
-            format!(" {local}->{remote}")
-        });
+    pub fn closed(operation: &str, ends: Option<Ends>) -> Self {
+        let ends = ends.map_or(String::new(), |ends| format!(" {ends}"));
         Self::new(
             1200,
             format!("{operation} tcp{ends}: use of closed network connection"),
@@ -119,7 +158,7 @@ impl Failure {
                 (1220, format!("{operation}: connection reset by peer"))
             }
             io::ErrorKind::BrokenPipe => (1201, format!("{operation}: broken pipe")),
-            io::ErrorKind::UnexpectedEof => (1000, "EOF".to_owned()),
+            io::ErrorKind::UnexpectedEof => return Self::eof(),
             _ => match error.raw_os_error() {
                 Some(errno) => (
                     1202,
@@ -131,12 +170,13 @@ impl Failure {
                 None => (1000, error.to_string()),
             },
         };
-        Self {
-            code,
-            detail: message.clone(),
-            message,
-        }
+        Self::new(code, message)
     }
+}
+
+/// Whether the resolver failed. It does not tell its EAI_AGAIN but in the text.
+fn is_temporary(error: &io::Error) -> bool {
+    error.to_string().contains("Temporary failure")
 }
 
 /// The operating system's message without Rust's "(os error 1)".

@@ -375,9 +375,8 @@ impl Failure {
             _ => message.clone(),
         };
         Self {
-            code: base + offset,
-            message,
             detail,
+            ..Self::new(base + offset, message)
         }
     }
 }

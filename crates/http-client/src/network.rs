@@ -116,9 +116,8 @@ impl Network {
         if let Some(pattern) = self.blocking_pattern(host) {
             let message = format!("hostname ({host}) is in a blocked pattern ({pattern})");
             return Err(Failure {
-                code: 1111,
-                message: "hostname is blocked".to_owned(),
                 detail: message,
+                ..Failure::new(1111, "hostname is blocked")
             });
         }
         let address = match self.mapped(host, port) {
@@ -136,9 +135,8 @@ impl Network {
                 block.text
             );
             return Err(Failure {
-                code: 1110,
-                message: "ip is blacklisted".to_owned(),
                 detail,
+                ..Failure::new(1110, "ip is blacklisted")
             });
         }
         Ok(address)

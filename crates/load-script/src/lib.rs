@@ -9,6 +9,7 @@ mod functions;
 mod loading;
 mod modules;
 mod network;
+mod open_error;
 mod program;
 mod remote;
 mod script;

@@ -89,6 +89,16 @@ pub(crate) fn evaluate<'js>(
     module::evaluate(compiled).map_err(|throw| missing_export(&ctx, vu, throw))
 }
 
+/// How the errors of [`missing_export`] begin.
+const REQUESTED: &str = "The requested module ";
+
+/// Whether a described exception is one of [`missing_export`]. It passes through the engine, so that nothing but its
+/// text is left of it.
+pub(crate) fn is_missing_export(described: &str) -> bool {
+    let message = described.strip_prefix("SyntaxError: ");
+    message.is_some_and(|message| message.starts_with(REQUESTED))
+}
+
 /// The longest name that the engine shows in a message.
 const NAME_IN_MESSAGES: usize = 63;
 
@@ -112,7 +122,7 @@ fn missing_export(ctx: &Ctx<'_>, vu: &VuState, throw: Throw) -> Throw {
     if let Some((export, module)) = quoted(&message, "export '", "' is ambiguous") {
         let module = vu.script.specifier(&module);
         let text = format!(
-            "The requested module \"{module}\" contains conflicting star exports for name \"{export}\""
+            "{REQUESTED}\"{module}\" contains conflicting star exports for name \"{export}\""
         );
         return Throw::Engine(Exception::throw_syntax(ctx, &text));
     }
@@ -131,8 +141,7 @@ fn missing_export(ctx: &Ctx<'_>, vu: &VuState, throw: Throw) -> Throw {
         vu.script.note_absent(&common, &export);
     }
     let module = vu.script.specifier(&module);
-    let text =
-        format!("The requested module \"{module}\" does not provide an export named \"{export}\"");
+    let text = format!("{REQUESTED}\"{module}\" does not provide an export named \"{export}\"");
     Throw::Engine(Exception::throw_syntax(ctx, &text))
 }
 

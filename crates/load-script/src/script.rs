@@ -18,6 +18,7 @@ use script_formats::source_map::SourceMap;
 
 use crate::functions::FunctionTexts;
 use crate::network;
+use crate::open_error::OpenError;
 use crate::secrets::Secrets;
 use crate::source::{self, SourceError};
 use crate::system::System;
@@ -94,8 +95,10 @@ pub(crate) struct Script {
     shifts: RwLock<HashMap<String, Shifts>>,
     functions: FunctionTexts,
     files: RwLock<HashMap<PathBuf, Arc<[u8]>>>,
-    /// Modules and files that the first init code could not load: later init code gets the same error.
+    /// Modules that the first init code could not load: later init code gets the same error.
     refusals: RwLock<HashMap<String, String>>,
+    /// The same for files.
+    unopened: RwLock<HashMap<PathBuf, OpenError>>,
     /// Names that are imported from CommonJS modules and k6's own but not exported: they are `undefined` in
     /// scripts.
     absent: RwLock<HashMap<String, BTreeSet<String>>>,
@@ -150,6 +153,7 @@ impl Script {
             functions: FunctionTexts::default(),
             files: RwLock::default(),
             refusals: RwLock::default(),
+            unopened: RwLock::default(),
             absent: RwLock::default(),
             begins_anew: AtomicBool::default(),
             specifiers: RwLock::default(),
@@ -280,7 +284,7 @@ impl Script {
         }
     }
 
-    /// Stores the reason why a module or file could not be loaded.
+    /// Stores the reason why a module could not be loaded.
     pub(crate) fn refuse(&self, name: &str, why: String) -> Throw {
         let mut refusals = self
             .refusals
@@ -290,7 +294,7 @@ impl Script {
         plain(why)
     }
 
-    /// The reason why it could not be loaded.
+    /// The reason why a module could not be loaded.
     pub(crate) fn refusal(&self, name: &str) -> Option<Throw> {
         let refusals = self.refusals.read().unwrap_or_else(PoisonError::into_inner);
         refusals.get(name).cloned().map(plain)
@@ -502,7 +506,7 @@ impl Script {
     }
 
     /// The content of a file for `open`; relative paths are resolved against the script.
-    pub(crate) fn open(&self, path: &str) -> Result<Arc<[u8]>, Throw> {
+    pub(crate) fn open(&self, path: &str) -> Result<Arc<[u8]>, OpenError> {
         let full = self.full_path(path);
         if let Some(known) = self
             .files
@@ -512,12 +516,16 @@ impl Script {
         {
             return Ok(Arc::clone(known));
         }
-        let key = full.display().to_string();
-        if let Some(refusal) = self.refusal(&key) {
-            return Err(refusal);
+        let unopened = &self.unopened;
+        if let Some(known) = unopened
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&full)
+        {
+            return Err(known.clone());
         }
         if self.is_sealed() {
-            return Err(plain(format!(
+            return Err(OpenError::Other(format!(
                 "open() can't be used with files that weren't previously opened during initialization (__VU==0), path: {path:?}"
             )));
         }
@@ -528,9 +536,15 @@ impl Script {
                 known.ok_or_else(|| std::io::ErrorKind::NotFound.into())
             }
         };
-        let bytes: Arc<[u8]> = read
-            .map_err(|error| self.refuse(&key, open_error(&full, &error)))?
-            .into();
+        let bytes: Arc<[u8]> = match read {
+            Ok(bytes) => bytes.into(),
+            Err(error) => {
+                let error = OpenError::new(&full, &error);
+                let mut unopened = unopened.write().unwrap_or_else(PoisonError::into_inner);
+                unopened.insert(full, error.clone());
+                return Err(error);
+            }
+        };
         self.files
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -551,17 +565,5 @@ impl Script {
     pub(crate) fn full_path(&self, path: &str) -> PathBuf {
         let path = path.strip_prefix("file://").unwrap_or(path);
         source::normalize(&self.directory.join(path))
-    }
-}
-
-fn open_error(full: &Path, error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            format!("stat {}: no such file or directory", full.display())
-        }
-        std::io::ErrorKind::IsADirectory => {
-            format!("open() can't be used with directories, path: {full:?}")
-        }
-        _ => format!("{}: {error}", full.display()),
     }
 }

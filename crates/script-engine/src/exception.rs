@@ -130,6 +130,12 @@ pub fn describe(error: &Value<'_>) -> String {
     text
 }
 
+/// Whether a description is that of the engine's exception when it gets no memory, or contains it. The engine tells it
+/// by its text alone.
+pub fn is_out_of_memory(described: &str) -> bool {
+    described.contains("InternalError: out of memory")
+}
+
 /// The place that script code has reached: `name (file:///x.js:1:2)`.
 pub fn place(ctx: &Ctx<'_>) -> Option<String> {
     raise(ctx, plain(""));

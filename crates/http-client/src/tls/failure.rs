@@ -14,7 +14,7 @@ impl Failure {
     /// The TLS handshake failed.
     pub(crate) fn handshake(error: &io::Error) -> Self {
         Self::of_tls(error).unwrap_or_else(|| match error.kind() {
-            io::ErrorKind::UnexpectedEof => Self::new(1000, "EOF"),
+            io::ErrorKind::UnexpectedEof => Self::eof(),
             _ => Self::broken("read", error),
         })
     }
@@ -27,9 +27,8 @@ impl Failure {
             Error::InvalidMessage(
                 InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
             ) => Self {
-                code: 1301,
-                message: NO_HANDSHAKE.to_owned(),
                 detail: "http: server gave HTTP response to HTTPS client".to_owned(),
+                ..Self::new(1301, NO_HANDSHAKE)
             },
             Error::InvalidMessage(
                 InvalidMessage::MessageTooLarge | InvalidMessage::InvalidEmptyPayload,
@@ -51,9 +50,8 @@ impl Failure {
 
 fn of_certificate(bad: &Bad) -> Failure {
     let refused = |code, message: &str, detail: String| Failure {
-        code,
-        message: message.to_owned(),
         detail: format!("tls: failed to verify certificate: {detail}"),
+        ..Failure::new(code, message)
     };
     match bad {
         Bad::UnknownIssuer => refused(

@@ -13,6 +13,7 @@ use script_engine::throw::{Outcome, Throw};
 use script_engine::{Ctx, Object, Value};
 
 use super::rejection;
+use crate::open_error::OpenError;
 use crate::vu::events::Event;
 use crate::vu::state::Caller;
 
@@ -139,16 +140,15 @@ fn open<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
             bytes,
             position: Cell::new(0),
         })),
-        Err(Throw::Plain(_)) if full.is_dir() => {
+        Err(_) if full.is_dir() => {
             let why = format!("cannot open {shown:?}: opening a directory is not supported");
             Err(("InvalidResourceError", why))
         }
-        Err(Throw::Plain(why)) if why.ends_with("no such file or directory") => {
+        Err(OpenError::Missing(_)) => {
             let why = format!("no such file or directory {shown:?}");
             Err(("NotFoundError", why))
         }
-        Err(Throw::Plain(why)) => Err(("ForbiddenError", failed(&why))),
-        Err(throw) => return Err(throw),
+        Err(OpenError::Other(why)) => Err(("ForbiddenError", failed(&why))),
     };
     settled(call, outcome)
 }

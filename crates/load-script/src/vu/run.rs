@@ -19,9 +19,6 @@ use crate::compile::Code;
 use crate::loading;
 use crate::modules;
 
-/// The engine's exception when it gets no memory.
-const ENGINE_OUT_OF_MEMORY: &str = "InternalError: out of memory";
-
 /// Exports that are functions or missing.
 const FUNCTIONS: [&str; 2] = ["setup", "teardown"];
 
@@ -46,8 +43,7 @@ impl<R> Ending<R> {
             Self::Rejected(text) => ScriptError::Rejected(text),
             Self::Threw(mut text) => {
                 // k6 ends the text like this even without a stack, except for mismatched imports and exports.
-                let is_link = text.starts_with("SyntaxError: The requested module ");
-                if is_link {
+                if loading::is_missing_export(&text) {
                     text.truncate(text.trim_end().len());
                 } else if !text.ends_with('\n') {
                     text.push('\n');
@@ -99,7 +95,7 @@ pub(crate) fn to_the_end<R>(
             Ending::Threw(text) | Ending::Rejected(text) => text.as_str(),
             _ => "",
         };
-        if overdraft.is_over || said.contains(ENGINE_OUT_OF_MEMORY) {
+        if overdraft.is_over || exception::is_out_of_memory(said) {
             ending = Ending::Threw(out_of_memory(state, overdraft, said));
         }
     }

@@ -40,10 +40,8 @@ pub(super) fn load_protoset<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let path = call.text(0)?;
     let script = &call.vu().script;
     let schema = once(script, format!("\0{path}"), || {
-        let bytes = script.open(&path).map_err(|throw| match throw {
-            Throw::Plain(why) => format!("couldn't open protoset: {why}"),
-            _ => format!("couldn't open protoset: {path}"),
-        })?;
+        let opened = script.open(&path);
+        let bytes = opened.map_err(|error| format!("couldn't open protoset: {error}"))?;
         Schema::from_protoset(&bytes).map_err(|error| match error {
             SchemaError::Wire => format!("couldn't unmarshal protoset file {path}: {error}"),
             SchemaError::File(why) => why,
@@ -108,8 +106,7 @@ fn open(script: &Script, paths: &[String], name: &str) -> Result<String, String>
     for place in places.chain(beside) {
         match script.open(&place.to_string_lossy()) {
             Ok(bytes) => return Ok(String::from_utf8_lossy(&bytes).into_owned()),
-            Err(Throw::Plain(text)) => why = text,
-            Err(_) => why = format!("{name} cannot be read"),
+            Err(error) => why = error.to_string(),
         }
     }
     Err(why)

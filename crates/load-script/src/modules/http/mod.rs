@@ -16,6 +16,7 @@ mod samples;
 mod validity;
 
 use std::ffi::CStr;
+use std::ops::RangeInclusive;
 
 pub(in crate::modules) use params::timeout;
 
@@ -283,12 +284,12 @@ fn expected_statuses<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 /// The valid statuses of a range of whole numbers, which may be none.
-fn within(min: i64, max: i64) -> (u16, u16) {
+fn within(min: i64, max: i64) -> RangeInclusive<u16> {
     let limit = i64::from(u16::MAX);
     if max < 0 || min > limit {
-        return (1, 0);
+        return RangeInclusive::new(1, 0);
     }
-    (min.clamp(0, limit) as u16, max.clamp(0, limit) as u16)
+    min.clamp(0, limit) as u16..=max.clamp(0, limit) as u16
 }
 
 fn set_response_callback<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {

@@ -460,10 +460,9 @@ fn decode(mut reply: Reply) -> Result<Reply, Failure> {
         Err(error) => {
             let what = "error decompressing response body";
             let detail = format!("{what} ({error})");
-            Err(Failure {
-                detail: detail.clone(),
-                ..Failure::new(UNPACKING, format!("{what} ({detail})"))
-            })
+            let mut failure = Failure::new(UNPACKING, format!("{what} ({detail})"));
+            failure.detail = detail;
+            Err(failure)
         }
     }
 }

@@ -79,9 +79,7 @@ struct Stream(Bare);
 impl Wire for Stream {
     fn ends(&self) -> String {
         let ends = self.0.ends();
-        ends.map_or(String::new(), |(local, remote)| {
-            format!("{local}->{remote}")
-        })
+        ends.map_or(String::new(), |ends| ends.to_string())
     }
 }
 
