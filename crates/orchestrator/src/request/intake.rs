@@ -17,6 +17,7 @@ use crate::ask::registry::SpelledName;
 use crate::error::ApiError;
 use crate::policy::DEFAULT_BUNDLE;
 use crate::request::auth::Caller;
+use crate::request::json_error::JsonError;
 use crate::request::once::single;
 use crate::request::strict::{self, Fault, Object};
 
@@ -183,7 +184,7 @@ fn parse_part<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         // A wrong type in place of an enum variant is reported as a syntax error.
-        let misplaced = error.inner().to_string().starts_with("expected value")
+        let misplaced = JsonError::of(&error.inner().to_string()) == JsonError::NoValue
             && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
         if error.inner().is_data() || misplaced {
             explain(&error)
@@ -196,7 +197,7 @@ fn parse_part<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
 }
 
 fn syntax(error: &serde_json::Error) -> ApiError {
-    if error.to_string().starts_with("recursion limit") {
+    if JsonError::of(&error.to_string()) == JsonError::TooDeep {
         return ApiError::invalid("body", "is nested more than 127 levels deep");
     }
     let message = format!(
@@ -208,16 +209,12 @@ fn syntax(error: &serde_json::Error) -> ApiError {
 }
 
 fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
-    // The inner error's text quotes what the client sent, except for a missing field.
-    let text = error.inner().to_string();
-    if let Some(field) = text
-        .strip_prefix("missing field `")
-        .and_then(|rest| rest.split('`').next())
-    {
-        return ApiError::invalid(field, "missing");
-    }
-    if let Some(field) = unknown_field(&text) {
-        return ApiError::invalid(&bounded(field), "is not known here");
+    match JsonError::of(&error.inner().to_string()) {
+        JsonError::MissingField(field) => return ApiError::invalid(field, "missing"),
+        JsonError::UnknownField(field) => {
+            return ApiError::invalid(&bounded(field), "is not known here");
+        }
+        _ => {}
     }
     let path = error.path().to_string();
     let path = if path == "." {
@@ -230,11 +227,6 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
         .find(|part| !part.is_empty())
         .unwrap_or("body");
     ApiError::invalid(&path, expected(field))
-}
-
-/// The name of an unknown field. Field names are structure, not content.
-fn unknown_field(text: &str) -> Option<&str> {
-    text.strip_prefix("unknown field `")?.split('`').next()
 }
 
 /// A path may contain keys that the client chose.

@@ -4,6 +4,7 @@ pub mod auth;
 pub mod demands;
 pub mod envelope;
 pub mod intake;
+mod json_error;
 pub mod limit;
 pub mod once;
 pub mod planned;
