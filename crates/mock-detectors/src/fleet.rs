@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::detector::Detector;
-use crate::server::serve_all;
+use crate::server::{Bound, Ready, serve_all};
 use crate::site::Site;
 use crate::start_error::StartError;
 
@@ -45,7 +45,8 @@ impl Fleet {
     pub async fn start(configs: impl IntoIterator<Item = Config>) -> Result<Self, StartError> {
         let mut bound = Vec::new();
         for config in configs {
-            bound.push((config, TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?));
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+            bound.push(Bound { config, listener });
         }
         Self::start_on(bound)
     }
@@ -54,13 +55,13 @@ impl Fleet {
     ///
     /// # Errors
     /// A profile is invalid, or the system has no thread.
-    pub fn start_on(bound: Vec<(Config, TcpListener)>) -> Result<Self, StartError> {
+    pub fn start_on(bound: Vec<Bound>) -> Result<Self, StartError> {
         let timer = Timer::start()?;
         let mut sites = Vec::with_capacity(bound.len());
         let mut detectors = Vec::with_capacity(bound.len());
         let mut admin = Vec::with_capacity(bound.len());
         let mut authorities = Vec::with_capacity(bound.len());
-        for (config, listener) in bound {
+        for Bound { config, listener } in bound {
             let address = listener.local_addr()?;
             let site = Arc::new(Site::new(config, timer.clone(), address)?);
             detectors.push((site.detector.clone(), address));
@@ -70,7 +71,7 @@ impl Fleet {
                 Admin::Port(_) => site.admin_address(),
                 Admin::Off => None,
             });
-            sites.push((site, listener));
+            sites.push(Ready { site, listener });
         }
         let shutdown = Shutdown::new();
         let serving = tokio::spawn(serve_all(sites, shutdown.clone()));

@@ -46,5 +46,5 @@ pub use config::{Config, UnknownFailure, failure_of};
 pub use fleet::{ChangeError, Fleet};
 pub use live_config::{Change, InFlight, Refused};
 pub use reload::{Reloaded, run_following};
-pub use server::{run, run_all};
+pub use server::{Bound, run};
 pub use start_error::StartError;

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use fault_profile::Model;
 use live_config::Invalid;
 use service_runtime::Shutdown;
-use tokio::net::TcpListener;
 
-use crate::config::Config;
 use crate::fleet::Fleet;
+use crate::server::Bound;
 use crate::start_error::StartError;
 
 /// The changes of a reload.
@@ -91,9 +90,9 @@ impl Fleet {
 /// Serves several detectors until `shutdown`, following their fleet file.
 ///
 /// # Errors
-/// As [`crate::run_all`]; nothing is served then.
+/// A profile is invalid, or the system has no thread; nothing is served then.
 pub async fn run_following(
-    detectors: Vec<(Config, TcpListener)>,
+    detectors: Vec<Bound>,
     path: Option<PathBuf>,
     shutdown: Shutdown,
 ) -> Result<(), StartError> {

@@ -26,6 +26,19 @@ const DRAIN: Duration = Duration::from_millis(500);
 /// The interval of attempts to bind a port again that was released for a refusal.
 const REBIND: Duration = Duration::from_millis(10);
 
+/// A detector, and the listener that its caller has bound.
+#[derive(Debug)]
+pub struct Bound {
+    pub config: Config,
+    pub listener: TcpListener,
+}
+
+/// A detector that is ready to be served.
+pub(crate) struct Ready {
+    pub site: Arc<Site>,
+    pub listener: TcpListener,
+}
+
 /// Serves one detector until `shutdown`.
 ///
 /// # Errors
@@ -35,33 +48,16 @@ pub async fn run(
     listener: TcpListener,
     shutdown: Shutdown,
 ) -> Result<(), StartError> {
-    run_all(vec![(config, listener)], shutdown).await
-}
-
-/// Serves several detectors until `shutdown`.
-///
-/// # Errors
-/// As [`run`]; nothing is served then.
-pub async fn run_all(
-    detectors: Vec<(Config, TcpListener)>,
-    shutdown: Shutdown,
-) -> Result<(), StartError> {
     let timer = Timer::start()?;
-    let mut sites = Vec::with_capacity(detectors.len());
-    for (config, listener) in detectors {
-        let address = listener.local_addr()?;
-        sites.push((
-            Arc::new(Site::new(config, timer.clone(), address)?),
-            listener,
-        ));
-    }
-    serve_all(sites, shutdown).await;
+    let address = listener.local_addr()?;
+    let site = Arc::new(Site::new(config, timer, address)?);
+    serve_all(vec![Ready { site, listener }], shutdown).await;
     Ok(())
 }
 
-pub(crate) async fn serve_all(sites: Vec<(Arc<Site>, TcpListener)>, shutdown: Shutdown) {
+pub(crate) async fn serve_all(detectors: Vec<Ready>, shutdown: Shutdown) {
     let tracker = TaskTracker::new();
-    for (site, listener) in sites {
+    for Ready { site, listener } in detectors {
         tracker.spawn(site.serve(listener, shutdown.clone()));
     }
     tracker.close();

@@ -76,7 +76,10 @@ impl Stack {
         for (name, detector) in &mut fleet.detectors {
             let (listener, address) = listen(name, detector, ports).await?;
             detector.endpoint = with_port(&detector.endpoint, address);
-            mocks.push((mock_detectors::Config::of(name, detector), listener));
+            mocks.push(mock_detectors::Bound {
+                config: mock_detectors::Config::of(name, detector),
+                listener,
+            });
             addresses.push((name.clone(), address));
         }
         let orchestrator = front.local_addr().map_err(StartError::Address)?;

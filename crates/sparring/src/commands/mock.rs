@@ -64,7 +64,10 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
             let listener = bind(address, &name).await;
             let listener = listener.map_err(|error| terminal::hinted(error.into(), HINT))?;
             say!("{name}  http://{}", listener.local_addr()?);
-            servers.push((mock_detectors::Config::of(&name, detector), listener));
+            servers.push(mock_detectors::Bound {
+                config: mock_detectors::Config::of(&name, detector),
+                listener,
+            });
         }
         mock_detectors::run_following(servers, fleet.path.clone(), shutdown).await?;
         Ok(ExitCode::SUCCESS)
