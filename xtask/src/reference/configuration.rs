@@ -12,6 +12,7 @@ mod yaml;
 
 use std::path::Path;
 
+use page::Root;
 use types::Types;
 
 /// The sources that hold types of configuration files.
@@ -26,35 +27,34 @@ const SOURCES: [&str; 8] = [
     "crates/orchestrator/src/config.rs",
 ];
 
-/// A kind of file: its title, an introduction, and the type that reads it, with its source.
-const ROOTS: [(&str, &str, &str, &str); 4] = [
-    (
-        "The fleet file",
-        "`detectors.yaml`, or the file of `--config`: the orchestrator, the detectors and their mocks. \
+const ROOTS: [Root; 4] = [
+    Root {
+        title: "The fleet file",
+        about: "`detectors.yaml`, or the file of `--config`: the orchestrator, the detectors and their mocks. \
          `sparring check FILE` reports all errors at once.",
-        "Fleet",
-        "crates/fleet/src/config.rs",
-    ),
-    (
-        "A suite file",
-        "Tests of a system, for `sparring test FILE`; `sparring check FILE` reports all errors at once.",
-        "SuiteFile",
-        "crates/suite/src/file/mod.rs",
-    ),
-    (
-        "A drill file",
-        "A fault experiment, for `sparring drill FILE`.",
-        "Drill",
-        "crates/suite/src/drill.rs",
-    ),
-    (
-        "A system file",
-        "A simulated system, for `sparring target FILE`; `sparring check FILE` reports all errors at once. Its \
+        name: "Fleet",
+        file: "crates/fleet/src/config.rs",
+    },
+    Root {
+        title: "A suite file",
+        about: "Tests of a system, for `sparring test FILE`; `sparring check FILE` reports all errors at once.",
+        name: "SuiteFile",
+        file: "crates/suite/src/file/mod.rs",
+    },
+    Root {
+        title: "A drill file",
+        about: "A fault experiment, for `sparring drill FILE`.",
+        name: "Drill",
+        file: "crates/suite/src/drill.rs",
+    },
+    Root {
+        title: "A system file",
+        about: "A simulated system, for `sparring target FILE`; `sparring check FILE` reports all errors at once. Its \
          [JSON schema](schemas/system.schema.json) is for editors. Amounts of a visit are numbers or distributions, \
          whose fields are called `…_ms` whatever the unit of the amount is.",
-        "Document",
-        "crates/target-systems/src/document/mod.rs",
-    ),
+        name: "Document",
+        file: "crates/target-systems/src/document/mod.rs",
+    },
 ];
 
 pub fn page(root: &Path) -> String {

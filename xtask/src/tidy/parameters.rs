@@ -77,6 +77,28 @@ fn is_tuple(of: &syn::Type) -> bool {
     match of {
         syn::Type::Tuple(tuple) => tuple.elems.len() > 1,
         syn::Type::Reference(reference) => is_tuple(&reference.elem),
+        _ => has_tuples(of),
+    }
+}
+
+/// Whether a list or an option holds tuples. Pairs are allowed: a name and its value, or a point of a curve.
+fn has_tuples(of: &syn::Type) -> bool {
+    match of {
+        syn::Type::Tuple(tuple) => tuple.elems.len() > 2,
+        syn::Type::Reference(reference) => has_tuples(&reference.elem),
+        syn::Type::Slice(slice) => has_tuples(&slice.elem),
+        syn::Type::Array(array) => has_tuples(&array.elem),
+        syn::Type::Path(path) => {
+            let last = path.path.segments.last();
+            let of_list = last.filter(|it| it.ident == "Vec" || it.ident == "Option");
+            of_list.is_some_and(|it| match &it.arguments {
+                syn::PathArguments::AngleBracketed(inner) => inner
+                    .args
+                    .iter()
+                    .any(|inner| matches!(inner, syn::GenericArgument::Type(of) if has_tuples(of))),
+                _ => false,
+            })
+        }
         _ => false,
     }
 }
@@ -96,6 +118,8 @@ mod tests {
         check("impl A { fn g(&self, a: (u8, u8)) {} }", &["g"]);
         check("impl B for A { fn g(&self, a: (u8, u8)) {} }", &[]);
         check("fn f(a: u8, of: &[(u8, u8)]) {}", &[]);
+        check("fn f(of: &mut Vec<(u8, u8, u8)>) {}", &["f"]);
+        check("fn f(of: &[Option<(u8, u8, u8)>]) {}", &["f"]);
         check("#[cfg(test)] mod tests { fn f(a: (u8, u8)) {} }", &[]);
     }
 }

@@ -9,7 +9,7 @@ use fault_profile::draw::Root;
 use super::Network;
 use super::bound;
 use super::slab::Id;
-use super::task::{Flow, Frame, Items, StepAt};
+use super::task::{Flow, Forked, Frame, Items, StepAt};
 use crate::plan::{Each, Order, Step, Value};
 
 impl Network {
@@ -73,7 +73,11 @@ impl Network {
             }
             Some(waves) if place < waves.len() => {
                 let pieces = waves[place].iter().map(|&place| piece(place));
-                let blocks = pieces.map(|(root, item)| (block.clone(), root, Some(item)));
+                let blocks = pieces.map(|(root, item)| Forked {
+                    block: block.clone(),
+                    root,
+                    item: Some(item),
+                });
                 let blocks = blocks.collect();
                 self.fork(id, blocks)
             }

@@ -10,7 +10,7 @@ use super::drawn::Facts;
 use super::event::{Class, What};
 use super::outcome::{Cause, Failed};
 use super::slab::Id;
-use super::task::{Attempts, Entering, Flow, Frame, Parent, Place, StepAt, Task, Usage};
+use super::task::{Attempts, Entering, Flow, Forked, Frame, Parent, Place, StepAt, Task, Usage};
 use super::{Network, nanos};
 use crate::plan::{
     Block, CacheKey, Cached, Call, Expression, OnError, Path, Share, Step, Value, Visit,
@@ -104,8 +104,11 @@ impl Network {
             Step::Visit(visit) => self.start(id, StepAt { block, at }, visit, root),
             Step::Parallel(branches) => {
                 let branches = branches.iter().enumerate();
-                let blocks =
-                    branches.map(|(n, branch)| (branch.clone(), root.word(n as u64), None));
+                let blocks = branches.map(|(n, branch)| Forked {
+                    block: branch.clone(),
+                    root: root.word(n as u64),
+                    item: None,
+                });
                 self.fork(id, blocks.collect())
             }
             Step::Cached(cached) => self.ask_cache(id, cached, root),
@@ -150,14 +153,14 @@ impl Network {
     }
 
     /// Runs blocks in parallel, each with its own item, and waits for all.
-    pub(super) fn fork(&mut self, id: Id, blocks: Vec<(Block, Root, Option<Value>)>) -> Flow {
-        let frames = blocks.into_iter().map(|(block, root, item)| {
+    pub(super) fn fork(&mut self, id: Id, blocks: Vec<Forked>) -> Flow {
+        let frames = blocks.into_iter().map(|forked| {
             let steps = Frame::Steps {
-                block,
+                block: forked.block,
                 next: 0,
-                root,
+                root: forked.root,
             };
-            (vec![steps], item)
+            (vec![steps], forked.item)
         });
         let frames: Vec<_> = frames.collect();
         for (frames, item) in frames {

@@ -127,6 +127,14 @@ pub struct VisitRecord {
 /// Maximum number of recorded visits of a request.
 pub(super) const MAX_RECORDS: usize = 32;
 
+/// A block that runs in parallel with others.
+pub(super) struct Forked {
+    pub(super) block: Block,
+    pub(super) root: Root,
+    /// The item of an `each` step.
+    pub(super) item: Option<Value>,
+}
+
 /// A request in the system.
 #[derive(Debug)]
 pub(super) struct Request {

@@ -58,14 +58,31 @@ struct Page<'a> {
     places: HashMap<usize, String>,
 }
 
+/// A kind of file.
+pub struct Root {
+    pub title: &'static str,
+    /// An introduction.
+    pub about: &'static str,
+    /// The type that reads it.
+    pub name: &'static str,
+    /// The source of the type.
+    pub file: &'static str,
+}
+
 /// The whole page.
-pub fn page(types: &Types, roots: &[(&str, &str, &str, &str)]) -> String {
+pub fn page(types: &Types, roots: &[Root]) -> String {
     let mut text = HEAD.to_owned();
     let mut page = Page {
         types,
         places: HashMap::new(),
     };
-    for (title, about, name, file) in roots {
+    for Root {
+        title,
+        about,
+        name,
+        file,
+    } in roots
+    {
         let Some(at) = types.named(name, file) else {
             continue;
         };
