@@ -1,6 +1,6 @@
 //! Distributions of latency.
 
-use live_config::Check;
+use live_config::{Check, ConfigError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -158,8 +158,8 @@ pub fn log_normal_sigma(median_ms: f64, p99_ms: Option<f64>, sigma: Option<f64>)
 const MAX_DEPTH: usize = 8;
 
 impl Latency {
-    /// Adds every error of the distribution as (path relative to it, message with a hint).
-    pub fn validate(&self, faults: &mut Vec<(String, String)>) {
+    /// Adds every error of the distribution, with a path relative to it.
+    pub fn validate(&self, faults: &mut Vec<ConfigError>) {
         self.check(&mut Check::new(faults));
     }
 

@@ -1,6 +1,6 @@
 //! The listener of a mock, independent of its behaviour; fixed while the mock runs.
 
-use live_config::Check;
+use live_config::{Check, ConfigError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -47,18 +47,16 @@ impl Default for Listener {
 }
 
 impl Listener {
-    /// Adds every error as (path relative to this value, message with a hint).
-    pub fn validate(&self, faults: &mut Vec<(String, String)>) {
+    /// Adds every error, with a path relative to this value.
+    pub fn validate(&self, faults: &mut Vec<ConfigError>) {
         Check::new(faults).at_most("journal_entries", self.journal_entries, 1_000_000);
         if self
             .tls_host
             .as_deref()
             .is_some_and(|host| host.trim().is_empty())
         {
-            faults.push((
-                "tls_host".to_owned(),
-                "must name a host, such as localhost".to_owned(),
-            ));
+            let message = "must name a host, such as localhost";
+            faults.push(ConfigError::new("tls_host", message));
         }
     }
 }

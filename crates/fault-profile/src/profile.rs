@@ -1,6 +1,6 @@
 //! The profile of one detector: its behaviour towards its callers.
 
-use live_config::Check;
+use live_config::{Check, ConfigError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -116,7 +116,7 @@ impl Profile {
     }
 
     /// The errors of the profile itself, without its stages.
-    pub(crate) fn validate_fields(&self, faults: &mut Vec<(String, String)>) {
+    pub(crate) fn validate_fields(&self, faults: &mut Vec<ConfigError>) {
         let mut check = Check::new(faults);
         check.share("success_rate", self.success_rate);
         self.latency.check(&mut check.at("latency"));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use live_config::Check;
+use live_config::{Check, ConfigError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -32,8 +32,8 @@ pub enum Scope {
 }
 
 impl RateLimit {
-    /// Adds every error of the limit as (path relative to it, message with a hint).
-    pub fn validate(&self, faults: &mut Vec<(String, String)>) {
+    /// Adds every error of the limit, with a path relative to it.
+    pub fn validate(&self, faults: &mut Vec<ConfigError>) {
         self.check(&mut Check::new(faults));
     }
 

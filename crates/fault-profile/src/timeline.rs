@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use live_config::{Invalid, merge};
+use live_config::{ConfigError, Invalid, merge};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -18,15 +18,11 @@ const MAX_PARTIAL: usize = 4;
 
 /// This is not beside the profile, which need not know its compiled form.
 impl Profile {
-    /// Adds every error of the profile as (path relative to it, message with a hint), including those
+    /// Adds every error of the profile, with a path relative to it, including those
     /// that only its schedule causes.
-    pub fn validate(&self, faults: &mut Vec<(String, String)>) {
+    pub fn validate(&self, faults: &mut Vec<ConfigError>) {
         if let Err(invalid) = Timeline::compile(self) {
-            let pairs = invalid
-                .errors
-                .into_iter()
-                .map(|error| (error.path, error.message));
-            faults.extend(pairs);
+            faults.extend(invalid.errors);
         }
     }
 }
@@ -189,7 +185,7 @@ fn read(value: &Value, stage: usize) -> Result<Profile, Fault> {
     let mut faults = Vec::new();
     profile.validate_fields(&mut faults);
     match faults.into_iter().next() {
-        Some((field, message)) => Err((path(&field), message)),
+        Some(fault) => Err((path(&fault.path), fault.message)),
         None => Ok(profile),
     }
 }

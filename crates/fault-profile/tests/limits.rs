@@ -14,7 +14,7 @@ fn check(part: &str, value: Value, expected: &[&str]) {
             .expect("a rate limit")
             .validate(&mut faults),
     }
-    let paths: Vec<&str> = faults.iter().map(|(path, _)| path.as_str()).collect();
+    let paths: Vec<&str> = faults.iter().map(|fault| fault.path.as_str()).collect();
     assert_eq!(paths, expected, "{faults:?}");
 }
 

@@ -5,7 +5,7 @@
 
 use std::fmt::Display;
 
-use crate::error::join;
+use crate::error::{ConfigError, join};
 
 /// A day, the longest time of a profile.
 const DAY_MS: f64 = 86_400_000.0;
@@ -13,12 +13,12 @@ const DAY_MS: f64 = 86_400_000.0;
 /// A collector of errors, with the path of the checked part.
 #[derive(Debug)]
 pub struct Check<'a> {
-    errors: &'a mut Vec<(String, String)>,
+    errors: &'a mut Vec<ConfigError>,
     path: String,
 }
 
 impl<'a> Check<'a> {
-    pub fn new(errors: &'a mut Vec<(String, String)>) -> Self {
+    pub fn new(errors: &'a mut Vec<ConfigError>) -> Self {
         Self {
             errors,
             path: String::new(),
@@ -42,7 +42,8 @@ impl<'a> Check<'a> {
     }
 
     pub fn error(&mut self, field: &str, message: impl Into<String>) {
-        self.errors.push((join(&self.path, field), message.into()));
+        let error = ConfigError::new(join(&self.path, field), message);
+        self.errors.push(error);
     }
 
     /// A share: 0 to 1.
@@ -142,7 +143,7 @@ mod tests {
             let mut errors = Vec::new();
             check(&mut Check::new(&mut errors).at("a"), *value);
             assert_eq!(errors.is_empty(), *is_within, "value {place}: {errors:?}");
-            assert!(errors.iter().all(|(path, _)| path == "a.b"), "{errors:?}");
+            assert!(errors.iter().all(|error| error.path == "a.b"), "{errors:?}");
         }
     }
 

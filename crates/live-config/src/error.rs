@@ -48,10 +48,11 @@ impl ConfigErrors {
     }
 
     /// Adds the errors of a part below `path`. Their paths are relative to the part.
-    pub fn add_below(&mut self, path: &str, part: Vec<(String, String)>) {
-        for (inner, message) in part {
-            self.add(join(path, &inner), message);
-        }
+    pub fn add_below(&mut self, path: &str, part: Vec<ConfigError>) {
+        self.found.extend(part.into_iter().map(|error| ConfigError {
+            path: join(path, &error.path),
+            ..error
+        }));
     }
 
     pub fn into_vec(self) -> Vec<ConfigError> {
@@ -88,13 +89,8 @@ impl Invalid {
     }
 }
 
-/// From pairs of a path and a message.
-impl From<Vec<(String, String)>> for Invalid {
-    fn from(pairs: Vec<(String, String)>) -> Self {
-        let errors = pairs
-            .into_iter()
-            .map(|(path, message)| ConfigError::new(path, message))
-            .collect();
+impl From<Vec<ConfigError>> for Invalid {
+    fn from(errors: Vec<ConfigError>) -> Self {
         Self { errors }
     }
 }

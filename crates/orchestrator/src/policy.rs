@@ -88,8 +88,8 @@ impl Policy {
         }
         check.share("block_score", self.block_score);
         check.share("stale_if_open", self.stale_if_open);
-        if let Some((field, message)) = errors.into_iter().next() {
-            return Err(ApiError::invalid(&field, &message));
+        if let Some(error) = errors.first() {
+            return Err(ApiError::invalid(&error.path, &error.message));
         }
         let weight = |weight: &f64| weight.is_finite() && *weight >= 0.0;
         if !self.weights.values().all(weight) {

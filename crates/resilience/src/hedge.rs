@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use live_config::Check;
+use live_config::{Check, ConfigError};
 use serde::{Deserialize, Serialize};
 
 use crate::latency::Latency;
@@ -34,8 +34,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Adds an error, as path and message, for every invalid value.
-    pub fn validate(&self, faults: &mut Vec<(String, String)>) {
+    /// Adds an error for every invalid value.
+    pub fn validate(&self, faults: &mut Vec<ConfigError>) {
         Check::new(faults).inner_share("quantile", self.quantile);
     }
 

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use live_config::Check;
+use live_config::{Check, ConfigError};
 use serde::{Deserialize, Serialize};
 
 /// When a member is ejected, and for how long.
@@ -42,8 +42,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Adds an error, as path and message, for every invalid value.
-    pub fn validate(&self, faults: &mut Vec<(String, String)>) {
+    /// Adds an error for every invalid value.
+    pub fn validate(&self, faults: &mut Vec<ConfigError>) {
         let mut check = Check::new(faults);
         check.at_least("interval_ms", self.interval_ms, 1);
         check.at_least("ejection_ms", self.ejection_ms, 1);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use live_config::Check;
+use live_config::{Check, ConfigError};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
@@ -35,8 +35,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Adds an error, as path and message, for every invalid value.
-    pub fn validate(&self, faults: &mut Vec<(String, String)>) {
+    /// Adds an error for every invalid value.
+    pub fn validate(&self, faults: &mut Vec<ConfigError>) {
         let mut check = Check::new(faults);
         if self.cap_ms < self.base_ms {
             let hint = format!("{} is below base_ms ({})", self.cap_ms, self.base_ms);
@@ -81,7 +81,7 @@ mod tests {
         };
         let mut faults = Vec::new();
         config.validate(&mut faults);
-        let paths: Vec<&str> = faults.iter().map(|(path, _)| path.as_str()).collect();
+        let paths: Vec<&str> = faults.iter().map(|fault| fault.path.as_str()).collect();
         assert_eq!(paths, ["cap_ms", "budget_ratio"]);
     }
 

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use detector_api::detect::ContentType;
 use detector_api::orchestrate::ErrorCode;
+use live_config::{ConfigError, ConfigErrors};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -294,20 +295,13 @@ fn settings(given: Registration, path_name: Option<&str>) -> Result<DetectorSett
     Ok(settings)
 }
 
-/// Path and message of each error.
-type Faults = Vec<(String, String)>;
-
 /// All errors at once.
 fn check(settings: &DetectorSettings) -> Result<(), ApiError> {
-    let mut faults = Faults::new();
-    let mut nested = |name: &str, validate: &dyn Fn(&mut Faults)| {
+    let mut faults = ConfigErrors::default();
+    let mut nested = |name: &str, validate: &dyn Fn(&mut Vec<ConfigError>)| {
         let mut inner = Vec::new();
         validate(&mut inner);
-        faults.extend(
-            inner
-                .into_iter()
-                .map(|(path, text)| (format!("{name}.{path}"), text)),
-        );
+        faults.add_below(name, inner);
     };
     nested("bulkhead", &|faults| settings.bulkhead.validate(faults));
     nested("retry", &|faults| settings.retry.validate(faults));
@@ -315,7 +309,7 @@ fn check(settings: &DetectorSettings) -> Result<(), ApiError> {
     nested("hedge", &|faults| settings.hedge.validate(faults));
     nested("limit", &|faults| settings.limit.validate(faults));
     nested("outlier", &|faults| settings.outlier.validate(faults));
-    let mut fault = |path: &str, text: &str| faults.push((path.to_owned(), text.to_owned()));
+    let mut fault = |path: &str, text: &str| faults.add(path, text);
     if !(settings.weight.is_finite() && settings.weight >= 0.0) {
         fault("weight", "must be a number of at least 0");
     }
@@ -332,14 +326,16 @@ fn check(settings: &DetectorSettings) -> Result<(), ApiError> {
     if !fleet::is_path(&settings.health_check_path) {
         fault("health_check_path", fleet::NO_PATH);
     }
+    let faults = faults.into_vec();
     match faults.first() {
         None => Ok(()),
-        Some((path, text)) => {
+        Some(ConfigError { path, message, .. }) => {
             let all: Vec<Value> = faults
                 .iter()
-                .map(|(path, text)| json!({ "field": path, "message": text }))
+                .map(|fault| json!({ "field": fault.path, "message": fault.message }))
                 .collect();
-            Err(ApiError::invalid(path, text).with_details(json!({ "field": path, "errors": all })))
+            Err(ApiError::invalid(path, message)
+                .with_details(json!({ "field": path, "errors": all })))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use live_config::Check;
+use live_config::{Check, ConfigError};
 use serde::{Deserialize, Serialize};
 
 use super::Outcome;
@@ -93,8 +93,8 @@ impl Config {
 const MAX_WINDOW_CALLS: u32 = 100_000;
 
 impl Config {
-    /// Adds an error, as path and message, for every invalid value.
-    pub fn validate(&self, faults: &mut Vec<(String, String)>) {
+    /// Adds an error for every invalid value.
+    pub fn validate(&self, faults: &mut Vec<ConfigError>) {
         let mut check = Check::new(faults);
         check.share_above_0("failure_rate", self.failure_rate);
         check.share_above_0("slow_call_rate", self.slow_call_rate);
@@ -128,7 +128,7 @@ mod tests {
         let config: Config = serde_json::from_str(json).expect("the test's JSON is a config");
         let mut faults = Vec::new();
         config.validate(&mut faults);
-        let found: Vec<&str> = faults.iter().map(|(path, _)| path.as_str()).collect();
+        let found: Vec<&str> = faults.iter().map(|fault| fault.path.as_str()).collect();
         assert_eq!(found, paths, "{faults:?}");
     }
 

@@ -20,7 +20,7 @@
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use live_config::Check;
+use live_config::{Check, ConfigError};
 use serde::{Deserialize, Serialize};
 
 const LONGEST_US: u64 = 600_000_000;
@@ -80,8 +80,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Adds an error, as path and message, for every invalid value.
-    pub fn validate(&self, faults: &mut Vec<(String, String)>) {
+    /// Adds an error for every invalid value.
+    pub fn validate(&self, faults: &mut Vec<ConfigError>) {
         let mut check = Check::new(faults);
         check.at_least("min", self.min, 1);
         if !(self.min..=self.max).contains(&self.initial) {

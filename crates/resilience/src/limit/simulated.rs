@@ -334,6 +334,6 @@ fn every_bad_value_is_reported_at_once() {
     };
     let mut faults = Vec::new();
     config.validate(&mut faults);
-    let paths: Vec<&str> = faults.iter().map(|(path, _)| path.as_str()).collect();
+    let paths: Vec<&str> = faults.iter().map(|fault| fault.path.as_str()).collect();
     assert_eq!(paths, ["min", "initial", "window_ms", "tolerance"]);
 }

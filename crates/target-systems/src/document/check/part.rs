@@ -253,9 +253,9 @@ fn check_amount(path: &str, amount: Option<&Amount>, report: &mut Report) {
         let mut part = Vec::new();
         amount.0.validate(&mut part);
         // A scalar is written without `constant.ms`.
-        for (inner, _) in &mut part {
-            if inner == "constant.ms" {
-                inner.clear();
+        for error in &mut part {
+            if error.path == "constant.ms" {
+                error.path.clear();
             }
         }
         report.add_below(path, part);

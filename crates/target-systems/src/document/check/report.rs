@@ -1,7 +1,7 @@
 //! Collects the errors of a document, each with its path.
 
-use live_config::ConfigErrors;
 use live_config::read::nearest;
+use live_config::{ConfigError, ConfigErrors};
 
 /// Maximum time in a file: a year.
 const MOST_MS: f64 = 31_536_000_000.0;
@@ -17,7 +17,7 @@ impl Report {
         self.errors.add(path, message);
     }
 
-    pub fn add_below(&mut self, path: &str, part: Vec<(String, String)>) {
+    pub fn add_below(&mut self, path: &str, part: Vec<ConfigError>) {
         self.errors.add_below(path, part);
     }
 
