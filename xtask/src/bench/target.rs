@@ -1,6 +1,6 @@
 //! A simulated system against plain axum, and its cost when idle.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
