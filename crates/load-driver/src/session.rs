@@ -274,23 +274,7 @@ async fn conduct<P: Program>(
         around.stdout.print(CLEAR_BELOW);
     }
     let Some(outcome) = outcome else {
-        let invalid_because = vec!["the run was aborted by a second signal".to_owned()];
-        let driven = Driven {
-            exit: Exit::Interrupted,
-            summary_data: serde_json::Value::Null,
-            invalid_because,
-            completed_iterations: read(&state.instance.iterations_completed),
-            failed_iterations: read(&state.instance.iterations_failed),
-            cut_iterations: read(&state.instance.iterations_interrupted),
-            without_samples: Vec::new(),
-            trends: Vec::new(),
-            health: state.health.report(),
-            dropped_samples: outputs.dropped_samples(),
-        };
-        return Ok(Ended {
-            driven,
-            abandoned: Some(outputs),
-        });
+        return Ok(abandoned(&state, outputs));
     };
     let driven = finish(invocation, outcome, outputs, &shown, &logger);
     if let Some(api) = api {
@@ -300,6 +284,26 @@ async fn conduct<P: Program>(
         driven,
         abandoned: None,
     })
+}
+
+/// The end of a run after a second signal.
+fn abandoned(state: &RunState, outputs: Arc<Outputs>) -> Ended {
+    let driven = Driven {
+        exit: Exit::Interrupted,
+        summary_data: serde_json::Value::Null,
+        invalid_because: vec!["the run was aborted by a second signal".to_owned()],
+        completed_iterations: read(&state.instance.iterations_completed),
+        failed_iterations: read(&state.instance.iterations_failed),
+        cut_iterations: read(&state.instance.iterations_interrupted),
+        without_samples: Vec::new(),
+        trends: Vec::new(),
+        health: state.health.report(),
+        dropped_samples: outputs.dropped_samples(),
+    };
+    Ended {
+        driven,
+        abandoned: Some(outputs),
+    }
 }
 
 /// Serves the REST API when an address is given; from before the first VU until the process ends.
