@@ -39,7 +39,7 @@ pub fn line(text: fmt::Arguments<'_>) {
     stdout::print(&format!("{}\n", without_numbers(&text.to_string())));
 }
 
-/// As [`line`]. An error of the standard error cannot be reported.
+/// As [`line()`]. An error of the standard error cannot be reported.
 pub fn error_line(text: fmt::Arguments<'_>) {
     drop(writeln!(
         io::stderr(),
