@@ -1,7 +1,7 @@
-//! Variables that look like settings and are none, since their names are misspelt.
+//! Variables that look like settings but are not, because their names are misspelt.
 //!
 //! All names that begin with `PERF_` and `ORCHESTRATION_` are this program's. Those that begin with `K6_` and `SPARRING_` are also
-//! others', such as Kubernetes' links to a service called `sparring`, and scripts have their own. So of these only a name that is almost
+//! others', such as Kubernetes' links to a service called `sparring`, and scripts have their own. Of these, only a name that is almost
 //! a known one is reported. An unknown `SPARRING_SECTION__KEY` is an error of the fleet file.
 
 use std::collections::BTreeSet;
