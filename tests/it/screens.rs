@@ -86,7 +86,7 @@ fn a_terminal_of_text_gets_text() {
 
 #[test]
 fn the_live_line_of_a_test_never_wraps_and_keeps_errors_and_latency() {
-    let text = on_terminal("test acis smoke --time-scale 0.05", 40, "xterm");
+    let text = on_terminal("test acis smoke --time-scale 0.2", 40, "xterm");
     let live: Vec<String> = text
         .split("\x1b[2K")
         .map(|part| seen(part.lines().next().unwrap_or_default()))
@@ -98,7 +98,7 @@ fn the_live_line_of_a_test_never_wraps_and_keeps_errors_and_latency() {
         .iter()
         .filter(|line| line.contains("p95 ") && line.contains("/s"))
         .collect();
-    assert!(measured.len() > 1, "{text:?}");
+    assert!(!measured.is_empty(), "{text:?}");
     for line in measured {
         assert!(line.chars().count() < 40, "{line}");
         assert!(line.ends_with(" errors"), "{line}");
