@@ -219,8 +219,8 @@ fn the_ladder_of_acso_finds_its_stable_users_and_its_saturation() {
     );
     let saturation = ladder["saturation_point"].as_f64();
     let [lower, upper] = [0, 1].map(|end| ladder["saturation_interval"][end].as_f64());
-    // The five users of the first step are some eleven operations at this scale: the point is known to an interval,
-    // whose end may lie beyond the last step, and then the point may as well.
+    // The first step, with five users, measures some eleven operations at this scale, so the point is known only to an
+    // interval. Both the point and the upper end are absent if they lie beyond the last step.
     let is_within = lower.is_some_and(|it| it <= 1193.0) && upper.is_none_or(|it| it >= 1193.0);
     let is_near = saturation.is_some_and(|it| (it / 1193.0 - 1.0).abs() <= 0.05);
     assert!(

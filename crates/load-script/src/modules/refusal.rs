@@ -18,7 +18,7 @@ const NO_SETTER: &str = "no setter for property";
 const NO_OBJECT: &str = "not an object";
 
 /// Functions of `Reflect` whose first argument is an object.
-const OF_OBJECTS: [&CStr; 9] = [
+const OF_OBJECTS: [&CStr; 11] = [
     c"defineProperty",
     c"deleteProperty",
     c"get",
@@ -27,7 +27,9 @@ const OF_OBJECTS: [&CStr; 9] = [
     c"has",
     c"isExtensible",
     c"ownKeys",
+    c"preventExtensions",
     c"set",
+    c"setPrototypeOf",
 ];
 
 /// Gives the functions that change objects their messages.
@@ -43,8 +45,7 @@ pub(super) fn install(globals: &Object<'_>) -> Result<(), Throw> {
     for name in OF_OBJECTS {
         reword(&reflect, name, of_target)?;
     }
-    reword(&reflect, c"preventExtensions", of_target)?;
-    reword(&reflect, c"setPrototypeOf", of_target)
+    Ok(())
 }
 
 /// `delete object[key]`
@@ -167,7 +168,7 @@ fn of_inspection<'js>(call: &Call<'_, 'js>, message: &str) -> Option<String> {
     is_about_it.then(|| "Cannot convert undefined or null to object".to_owned())
 }
 
-/// A function of `Reflect`: the first argument that should be an object and is none.
+/// A function of `Reflect`: the first argument that should be an object but is not.
 fn of_target<'js>(call: &Call<'_, 'js>, message: &str) -> Option<String> {
     let is_about_it = message == NO_OBJECT || message.ends_with("called on non-object");
     let arguments = [call.arg(0), call.arg(1)];
@@ -212,7 +213,7 @@ fn shown(key: &Value<'_>) -> String {
 enum Kind {
     /// The exports of a module.
     Namespace,
-    /// The object of a text.
+    /// A `String` object.
     Text,
     Other,
 }
